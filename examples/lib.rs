@@ -1,0 +1,1 @@
+//! Runnable examples of calsync; each opens with how to run it.

@@ -1,0 +1,2 @@
+//! The fake Google as a program of its own.
+fn main() {}
