@@ -1,0 +1,300 @@
+//! Agent ↔ calendar: who is kept in step with what, and under which rules.
+//!
+//! A binding is settings only; what happened so far is in [`BindingState`]. Settings carry a version, and every transaction
+//! that plans a write names the version it was planned under, so that a flag set a moment ago is honoured.
+
+use crate::error::ErrorKind;
+use crate::id::{AgentId, BindingId, CalendarId, Cursor, PageToken, Position, ProviderName, RunId, Tenant};
+use crate::provider::{Mail, Target};
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Which way changes flow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Both ways.
+    #[default]
+    TwoWay,
+    /// From the CRM to the calendar only.
+    ToRemote,
+    /// From the calendar to the CRM only.
+    FromRemote,
+}
+
+impl Direction {
+    /// Whether the CRM may be written.
+    pub fn writes_local(self) -> bool {
+        self != Self::ToRemote
+    }
+
+    /// Whether the calendar may be written.
+    pub fn writes_remote(self) -> bool {
+        self != Self::FromRemote
+    }
+}
+
+/// Who wins where both sides changed the same unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// The calendar. The default: what a person typed into the calendar last is usually what the meeting is.
+    #[default]
+    Remote,
+    /// The CRM.
+    Local,
+    /// Whichever was changed later by its own side's clock; the calendar where a time is missing or equal.
+    Newest,
+    /// Nobody: the record waits until a person answers.
+    Ask,
+}
+
+/// What happens where one side deleted what the other changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EditOrDelete {
+    /// The change survives and the record is made again on the other side. The default: nobody's work disappears silently.
+    #[default]
+    EditWins,
+    /// It is deleted on both sides.
+    DeleteWins,
+    /// A person answers.
+    Ask,
+}
+
+/// What a deletion in the calendar does to the CRM's record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Removal {
+    /// It is marked as cancelled and keeps its values. The default: a CRM's history is worth more than a tidy list.
+    #[default]
+    Cancel,
+    /// It is deleted.
+    Delete,
+}
+
+/// How many deletions one run may make on one side without being asked: the larger of a number and a share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionsMax {
+    /// This many series or single records.
+    pub count: u32,
+    /// This many per hundred of what is linked.
+    pub percent: u32,
+}
+
+impl Default for DeletionsMax {
+    /// Ten, or ten in a hundred.
+    fn default() -> Self {
+        Self { count: 10, percent: 10 }
+    }
+}
+
+impl DeletionsMax {
+    /// The number that holds for a binding with `linked` records.
+    pub fn of(self, linked: u64) -> u64 {
+        u64::from(self.count).max(linked.saturating_mul(u64::from(self.percent)) / 100)
+    }
+}
+
+/// One agent ↔ calendar pair and its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binding {
+    /// Its id.
+    pub id: BindingId,
+    /// Whose data.
+    pub tenant: Tenant,
+    /// Whose appointments in the CRM.
+    pub agent: AgentId,
+    /// Which provider.
+    pub provider: ProviderName,
+    /// Which calendar, on whose behalf.
+    pub target: Target,
+    /// Which way changes flow.
+    pub direction: Direction,
+    /// Who wins a conflict.
+    pub policy: Policy,
+    /// What happens where a change meets a deletion.
+    pub edit_or_delete: EditOrDelete,
+    /// Who is told by mail about writes to the calendar. Nobody, unless the host authorises it here.
+    pub mail: Mail,
+    /// What a deletion in the calendar does to the CRM's record.
+    pub removal: Removal,
+    /// Appointments and series that ended before this day are left alone on both sides; `None` for no such limit. Leaving the
+    /// scope deletes nothing.
+    pub since: Option<NaiveDate>,
+    /// Whether appointments of the CRM that were over before the binding was made are pushed as well.
+    pub push_past: bool,
+    /// The brake on deletions.
+    pub deletions_max: DeletionsMax,
+    /// While paused, runs do nothing and keep everything.
+    pub paused: bool,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// Counts the changes of these settings.
+    pub version: u64,
+}
+
+/// What is asked for when a binding is made; everything but agent and calendar has a default.
+#[derive(Clone, Debug)]
+pub struct NewBinding {
+    pub(crate) agent: AgentId,
+    pub(crate) direction: Direction,
+    pub(crate) calendar: Option<(ProviderName, CalendarId)>,
+    pub(crate) subject: Option<String>,
+    pub(crate) policy: Policy,
+    pub(crate) edit_or_delete: EditOrDelete,
+    pub(crate) mail: Mail,
+    pub(crate) removal: Removal,
+    pub(crate) since: Option<NaiveDate>,
+    pub(crate) push_past: bool,
+    pub(crate) deletions_max: DeletionsMax,
+}
+
+impl Binding {
+    /// Both ways between this agent and the calendar named with [`NewBinding::to`].
+    pub fn two_way(agent: impl Into<AgentId>) -> NewBinding {
+        NewBinding::new(agent.into(), Direction::TwoWay)
+    }
+
+    /// From the CRM to the calendar only.
+    pub fn to_remote(agent: impl Into<AgentId>) -> NewBinding {
+        NewBinding::new(agent.into(), Direction::ToRemote)
+    }
+
+    /// From the calendar to the CRM only.
+    pub fn from_remote(agent: impl Into<AgentId>) -> NewBinding {
+        NewBinding::new(agent.into(), Direction::FromRemote)
+    }
+}
+
+impl NewBinding {
+    fn new(agent: AgentId, direction: Direction) -> Self {
+        Self {
+            agent,
+            direction,
+            calendar: None,
+            subject: None,
+            policy: Policy::default(),
+            edit_or_delete: EditOrDelete::default(),
+            mail: Mail::default(),
+            removal: Removal::default(),
+            since: None,
+            push_past: false,
+            deletions_max: DeletionsMax::default(),
+        }
+    }
+
+    /// The calendar, and the provider it is reached through. Use the calendar's own address, never `primary`: to a service
+    /// account that means its own empty calendar.
+    pub fn to(mut self, provider: impl Into<ProviderName>, calendar: impl Into<CalendarId>) -> Self {
+        self.calendar = Some((provider.into(), calendar.into()));
+        self
+    }
+
+    /// The address of the person to act for. Default: the agent's id.
+    pub fn on_behalf_of(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Who wins where both sides changed the same unit. Default: [`Policy::Remote`].
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// What happens where a change meets a deletion. Default: [`EditOrDelete::EditWins`].
+    pub fn edit_or_delete(mut self, choice: EditOrDelete) -> Self {
+        self.edit_or_delete = choice;
+        self
+    }
+
+    /// Who is told by mail about writes to the calendar. Default: [`Mail::Nobody`].
+    pub fn mail(mut self, mail: Mail) -> Self {
+        self.mail = mail;
+        self
+    }
+
+    /// What a deletion in the calendar does to the CRM's record. Default: [`Removal::Cancel`].
+    pub fn removal(mut self, removal: Removal) -> Self {
+        self.removal = removal;
+        self
+    }
+
+    /// Leaves alone what ended before this day. Default: no limit.
+    pub fn since(mut self, day: NaiveDate) -> Self {
+        self.since = Some(day);
+        self
+    }
+
+    /// Also pushes appointments of the CRM that are over already. Default: no, so that nobody is reminded of last year.
+    pub fn push_past(mut self, push: bool) -> Self {
+        self.push_past = push;
+        self
+    }
+
+    /// The brake on deletions. Default: ten, or ten in a hundred, per run and side.
+    pub fn deletions_max(mut self, max: DeletionsMax) -> Self {
+        self.deletions_max = max;
+        self
+    }
+}
+
+/// What is known about a binding's progress.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct BindingState {
+    /// Where the listing of the calendar stands.
+    pub listing: Listing,
+    /// Up to where the CRM's changes are observed.
+    pub position: Option<Position>,
+    /// How the last runs went.
+    pub health: Health,
+}
+
+/// Where the listing of a calendar stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Listing {
+    /// From the last page of the last complete listing.
+    pub cursor: Option<Cursor>,
+    /// The listing in progress goes on here.
+    pub page: Option<PageToken>,
+    /// The listing in progress lists everything.
+    pub full: bool,
+    /// Counts the full listings; what the last one did not show has an older mark.
+    pub generation: u64,
+    /// What the last full listing did not show was confirmed.
+    pub swept: bool,
+    /// The parameters that the cursor belongs to.
+    pub fingerprint: String,
+}
+
+impl Listing {
+    /// Whether the last listing that was begun was seen to its end.
+    pub fn complete(&self) -> bool {
+        self.cursor.is_some() && self.page.is_none() && self.swept && !self.full
+    }
+}
+
+/// How the last runs of a binding went.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Health {
+    /// When a run last began.
+    pub last_attempt: Option<DateTime<Utc>>,
+    /// When a run last saw everything there was to see.
+    pub last_success: Option<DateTime<Utc>>,
+    /// What kept the last run from being clean; `None` when it was.
+    pub last_error: Option<LastError>,
+}
+
+/// What kept a run from being clean.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// In which run.
+    pub run: RunId,
+    /// What to branch on.
+    pub kind: ErrorKind,
+    /// What happened and what to do, for a person.
+    pub message: String,
+}

@@ -1,0 +1,161 @@
+//! What calsync remembers, and how it is changed.
+//!
+//! A store keeps bindings, observations of both sides, links with their bases, the outbox, leases, runs, plans, the journal,
+//! and calsync's own table of appointments. It is changed in one way only: a [`Batch`] is one transaction. Nothing is
+//! decided here; a store compares versions and fences, and tells what had moved.
+//!
+//! The trait is public so that embedders can bring their own database, and unstable until 1.0. The suite in
+//! [`crate::conformance`] says whether an implementation keeps the promises.
+
+mod batch;
+mod memory;
+mod rows;
+
+pub use batch::{Batch, Committed, Expect, Group, LinkPut};
+pub use memory::MemoryStore;
+pub use rows::{
+    Answer, Entry, EntryState, Family, Intent, JournalEntry, Lease, Link, LocalMark, Outcome, PlanHeader,
+    RemoteItem, RunRow, Seen, StoredRow, Which,
+};
+
+use crate::binding::{Binding, BindingState};
+use crate::error::Result;
+use crate::host::Changes;
+use crate::id::{AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Tenant};
+use crate::model::Record;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::fmt;
+use std::time::Duration;
+
+/// Where everything is kept. All methods are safe to cancel: a cancelled commit happened entirely or not at all.
+#[async_trait]
+pub trait Store: fmt::Debug + Send + Sync + 'static {
+    /// Drawn once when the store was made; goes into the ids of everything that calsync creates elsewhere.
+    async fn installation(&self) -> Result<InstallationId>;
+
+    /// Applies one transaction. Groups whose expectations do not hold are left out and named in the answer; the rest is
+    /// durable when this returns.
+    ///
+    /// # Errors
+    /// [`crate::ErrorKind::LeaseLost`] when the fence is not the lease's any more, or [`crate::ErrorKind::PreconditionFailed`]
+    /// when the binding's settings moved: nothing was written then.
+    async fn commit(&self, batch: Batch) -> Result<Committed>;
+
+    /// Takes the lease if it is free or expired, with a fence that is larger than any before it; `None` when somebody has
+    /// it. Expiry is judged by the store's own clock. Durable when this returns.
+    async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>>;
+
+    /// Prolongs a lease that is still this owner's under this fence; `false` when it is not.
+    async fn renew(&self, tenant: &Tenant, lease: &Lease, ttl: Duration) -> Result<bool>;
+
+    /// Gives a lease back; somebody else's is left alone.
+    async fn release(&self, tenant: &Tenant, lease: &Lease) -> Result<()>;
+
+    /// One binding.
+    async fn binding(&self, tenant: &Tenant, id: &BindingId) -> Result<Option<Binding>>;
+
+    /// All bindings of a tenant, by id.
+    async fn bindings(&self, tenant: &Tenant) -> Result<Vec<Binding>>;
+
+    /// What is known about a binding's progress; the default for one that never ran.
+    async fn state(&self, tenant: &Tenant, binding: &BindingId) -> Result<BindingState>;
+
+    /// What is known about these remote keys: the link and the observation of each, in no particular order.
+    async fn known(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        keys: &[RemoteKey],
+    ) -> Result<(Vec<Link>, Vec<RemoteItem>)>;
+
+    /// The links of these CRM records, in no particular order.
+    async fn links(&self, tenant: &Tenant, binding: &BindingId, records: &[RecordId]) -> Result<Vec<Link>>;
+
+    /// Living links (base is [`crate::model::State::Live`]) whose remote key has no observation of this generation, by key, after `after`.
+    async fn unseen(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        generation: u64,
+        after: Option<&RemoteKey>,
+        count_max: usize,
+    ) -> Result<Vec<Link>>;
+
+    /// Families with pending observations on the side that `which` names, ordered by that side's root after `after`: first all
+    /// `Which::Remote`, then `Which::Local`. A family holds all links, observations, marks and outbox entries of the
+    /// roots, pending or not. `Which::Local` leaves out families that the remote side has pending as well.
+    async fn families(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        which: Which,
+        after: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<Family>>;
+
+    /// The family of one root, pending or not. `which` says whose root `root` is.
+    async fn family(&self, tenant: &Tenant, binding: &BindingId, which: Which, root: &str) -> Result<Family>;
+
+    /// How many links of the binding are alive.
+    async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64>;
+
+    /// Outbox entries in the order in which they were put, after the sequence number `after`.
+    async fn outbox(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: u64,
+        count_max: usize,
+    ) -> Result<Vec<Entry>>;
+
+    /// Runs of a binding that changed something or failed, newest first.
+    async fn runs(&self, tenant: &Tenant, binding: &BindingId, count_max: usize) -> Result<Vec<RunRow>>;
+
+    /// The journal of one record, or of all, newest first.
+    async fn journal(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        record: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<JournalEntry>>;
+
+    /// A stored plan.
+    async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>>;
+
+    /// The rows of a plan in order, after the row number `after` (0 for the first).
+    async fn plan_rows(
+        &self,
+        tenant: &Tenant,
+        id: &PlanId,
+        after: u64,
+        count_max: usize,
+    ) -> Result<Vec<StoredRow>>;
+
+    /// calsync's own table: what changed since `position` in commit order, deletions included. With a binding, only
+    /// records of its agent and records that it has links to.
+    async fn record_changes(
+        &self,
+        tenant: &Tenant,
+        binding: Option<&Binding>,
+        position: Option<&Position>,
+        count_max: usize,
+    ) -> Result<Changes>;
+
+    /// calsync's own table: these records, deleted ones left out.
+    async fn records(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>>;
+
+    /// calsync's own table: what may overlap `from..to`, by start: single records and changed occurrences that do, and
+    /// every series that began before `to`.
+    async fn record_window(
+        &self,
+        tenant: &Tenant,
+        agent: &AgentId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<Record>>;
+
+    /// calsync's own table: the changed and cancelled occurrences of a series, by slot.
+    async fn record_occurrences(&self, tenant: &Tenant, series: &RecordId) -> Result<Vec<Record>>;
+}

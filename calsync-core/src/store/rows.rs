@@ -1,0 +1,319 @@
+//! The rows that a store keeps, as plain data.
+
+use crate::error::ErrorKind;
+use crate::host::RecordWrite;
+use crate::id::{BindingId, OperationId, PlanId, RecordId, RemoteId, RemoteKey, Revision, RunId, Version};
+use crate::model::{Fields, Record, RemoteOccurrence, RemoteRecord, Slot, State, Writable};
+use crate::provider::Write;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// One CRM record ↔ one remote record, inside one binding. Unique by remote key and by CRM record.
+///
+/// A link outlives what it links: while the binding lives, it is what keeps a deleted record from coming back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Link {
+    /// The CRM record.
+    pub record: RecordId,
+    /// The CRM record of the series, or `record` itself.
+    pub record_root: RecordId,
+    /// The remote record's identity.
+    pub key: RemoteKey,
+    /// The id under which the provider finds it now.
+    pub remote: RemoteId,
+    /// The remote series, or `remote` itself.
+    pub remote_root: RemoteId,
+    /// Set for an occurrence of a series.
+    pub slot: Option<Slot>,
+    /// What both sides last agreed on; `None` before the first agreement.
+    pub base: Option<State>,
+    /// The version of the canonical form that the base was written with.
+    pub normaliser: u32,
+    /// The CRM record's version that equals the base; `None` when the CRM is ahead of it.
+    pub version: Option<Version>,
+    /// The remote record's revision that equals the base; `None` when the calendar is ahead of it.
+    pub revision: Option<Revision>,
+    /// How often the remote record was made anew; goes into its id.
+    pub incarnation: u32,
+    /// A person's answer to a conflict.
+    pub answer: Option<Answer>,
+}
+
+/// A person's answer to a conflict between exactly these two versions.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Whether the CRM's values win; otherwise the calendar's.
+    pub local_wins: bool,
+    /// The CRM's version that the answer was given for.
+    pub version: Option<Version>,
+    /// The calendar's revision that the answer was given for.
+    pub revision: Option<Revision>,
+}
+
+/// What was last seen of a remote record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RemoteItem {
+    /// Its identity.
+    pub key: RemoteKey,
+    /// The id under which the provider finds it now.
+    pub id: RemoteId,
+    /// The series, or its own id.
+    pub root: RemoteId,
+    /// Set where it is an occurrence.
+    pub occurrence: Option<RemoteOccurrence>,
+    /// The provider's version.
+    pub revision: Revision,
+    /// When it was last changed, if the provider says so.
+    pub updated: Option<DateTime<Utc>>,
+    /// What may be changed.
+    pub writable: Writable,
+    /// The full listing that last showed it, or the one in force when an increment did.
+    pub generation: u64,
+    /// What it was.
+    pub seen: Seen,
+    /// Whether it differs from the base, so that there is something to decide.
+    pub pending: bool,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Seen {
+    /// The values of the link's base.
+    Base,
+    /// Other values.
+    Live(Fields),
+    /// Deleted or cancelled.
+    Gone,
+    /// Something that could not be read, and why.
+    Unreadable(String),
+}
+
+impl RemoteItem {
+    /// The observation of a record that was read, to be decided about.
+    pub fn pending(record: &RemoteRecord, generation: u64) -> Self {
+        Self {
+            key: record.key(),
+            id: record.id.clone(),
+            root: record.root().clone(),
+            occurrence: record.occurrence.clone(),
+            revision: record.revision.clone(),
+            updated: record.updated,
+            writable: record.writable.clone(),
+            generation,
+            seen: match &record.state {
+                State::Live(fields) => Seen::Live(fields.clone()),
+                State::Gone => Seen::Gone,
+            },
+            pending: true,
+        }
+    }
+}
+
+/// A CRM record that differs, or may differ, from its base.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LocalMark {
+    /// The record.
+    pub id: RecordId,
+    /// The record of the series, or its own.
+    pub root: RecordId,
+    /// The version seen.
+    pub version: Version,
+    /// The record, where the host is not calsync's own table. With the own table it is `None` in what is written, and the
+    /// store fills it in from the table when it reads (a record that is not in the table any more is read as deleted).
+    pub record: Option<Record>,
+}
+
+impl LocalMark {
+    /// The observation of a record.
+    pub fn of(record: &Record, keep: bool) -> Self {
+        Self {
+            id: record.id.clone(),
+            root: record.root().clone(),
+            version: record.version.clone(),
+            record: keep.then(|| record.clone()),
+        }
+    }
+}
+
+/// An outbox entry: one intended write to the calendar, or to a CRM that is not calsync's own table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The order in which entries were put; the store's to give, 0 in what is put.
+    pub sequence: u64,
+    /// Names the write. The same decision about the same versions has the same operation.
+    pub operation: OperationId,
+    /// The CRM record of the link that this belongs to.
+    pub record: RecordId,
+    /// The CRM record of the series: entries of one series leave one after the other.
+    pub root: RecordId,
+    /// How far it got.
+    pub state: EntryState,
+    /// Not before this.
+    pub due: DateTime<Utc>,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// What to write.
+    pub intent: Intent,
+}
+
+/// How far an outbox entry got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EntryState {
+    /// Not sent; a newer plan may replace it.
+    Planned,
+    /// Perhaps sent; frozen until it is known what became of it.
+    Sent,
+    /// Refused, and why; tried again when either side's version changes.
+    Parked {
+        /// What to branch on.
+        kind: ErrorKind,
+        /// What happened and what to do.
+        reason: String,
+    },
+}
+
+/// What an outbox entry writes, and what both sides agree on once it is acknowledged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Intent {
+    /// To the calendar.
+    Remote {
+        /// The write.
+        write: Write,
+        /// Set for an occurrence of a series.
+        occurrence: Option<RemoteOccurrence>,
+        /// The base after the acknowledgement.
+        base: State,
+        /// The CRM version that equals this base.
+        version: Option<Version>,
+    },
+    /// To the CRM.
+    Local {
+        /// The write.
+        write: RecordWrite,
+        /// The base after the acknowledgement.
+        base: State,
+        /// The remote revision that equals this base; `None` when more has to be written to the calendar.
+        revision: Option<Revision>,
+        /// Whether the CRM equals the base afterwards; if not, more has to be written to the calendar.
+        agrees: bool,
+    },
+}
+
+/// Everything about one series or one single record, on both sides.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Family {
+    /// Links by CRM record.
+    pub links: Vec<Link>,
+    /// Observations by remote key.
+    pub remote: Vec<RemoteItem>,
+    /// Marks by CRM record, with the record filled in.
+    pub local: Vec<LocalMark>,
+    /// Outbox entries by sequence.
+    pub outbox: Vec<Entry>,
+}
+
+/// Whose root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Which {
+    /// The calendar's.
+    Remote,
+    /// The CRM's.
+    Local,
+}
+
+/// A lease that was taken.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lease {
+    /// What is leased.
+    pub name: String,
+    /// Drawn anew for every lease; a worker that restarts is somebody else.
+    pub owner: String,
+    /// Larger with every lease of this name.
+    pub fence: u64,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Everything there was to see was seen and done.
+    Complete,
+    /// Some records wait or were refused; the rest is done.
+    Partial,
+    /// It stopped early and goes on next time.
+    Stopped,
+    /// It failed.
+    Failed,
+}
+
+/// A run that changed something or failed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Its id.
+    pub id: RunId,
+    /// Of which binding.
+    pub binding: BindingId,
+    /// When it began.
+    pub started: DateTime<Utc>,
+    /// When it ended.
+    pub finished: DateTime<Utc>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Counts by action and side, and what it cost, as the report has them.
+    pub summary: serde_json::Value,
+    /// What kept it from being clean.
+    pub error: Option<String>,
+}
+
+/// One decision that was carried out, with what was there before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// In which run.
+    pub run: RunId,
+    /// About which record.
+    pub record: RecordId,
+    /// Its identity in the calendar.
+    pub key: Option<RemoteKey>,
+    /// Whose side was written, or would have been.
+    pub side: Which,
+    /// What was done, in the report's words.
+    pub action: String,
+    /// Why.
+    pub reason: String,
+    /// The values before, of the units concerned.
+    pub before: Option<Fields>,
+    /// The values after, of the units concerned.
+    pub after: Option<Fields>,
+    /// Values that lost a conflict, kept whole.
+    pub lost: Option<Fields>,
+}
+
+/// A plan as it was stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PlanHeader {
+    /// Its id.
+    pub id: PlanId,
+    /// Of which binding.
+    pub binding: BindingId,
+    /// When it was made.
+    pub made: DateTime<Utc>,
+    /// Counts by action and side, as the report has them.
+    pub summary: serde_json::Value,
+}
+
+/// One row of a stored plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredRow {
+    /// Its number in the plan, from 1.
+    pub number: u64,
+    /// The root that it is found by again, and whose.
+    pub root: (Which, String),
+    /// The row, as `plan` wrote it.
+    pub row: serde_json::Value,
+}
