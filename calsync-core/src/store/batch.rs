@@ -6,9 +6,10 @@
 
 use super::rows::{Entry, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow};
 use crate::binding::{Binding, BindingState};
+use crate::error::{Error, ErrorKind, Result};
 use crate::host::RecordWrite;
 use crate::id::{BindingId, OperationId, RecordId, RemoteKey, Tenant, Version};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One transaction.
 #[derive(Clone, Debug)]
@@ -36,7 +37,8 @@ pub struct Batch {
     pub plan_of: Option<crate::id::PlanId>,
     /// New settings; they replace settings of exactly one version less, or none when the version is 1.
     pub put_binding: Option<Binding>,
-    /// Forget the binding: settings, progress, links, observations, marks, outbox. Journal and runs stay.
+    /// Forget the binding: settings, progress, links, observations, marks, outbox. Journal, runs and plans stay. Done first;
+    /// with `put_binding`, whose version counts on, everything else of the transaction starts on clean ground.
     pub drop_binding: bool,
     /// Give the lease of `fence` back in the same transaction.
     pub release: bool,
@@ -71,6 +73,75 @@ impl Batch {
             ..Self::new(binding.tenant.clone())
         }
     }
+
+    /// Whether the parts fit together, before anything is looked up. Every store asks this first.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invariant`], naming what does not fit.
+    pub fn well_formed(&self) -> Result<()> {
+        let check = |fits: bool, rule: &'static str| {
+            if fits {
+                Ok(())
+            } else {
+                Err(Error::new(ErrorKind::Invariant, rule).with("tenant", &self.tenant))
+            }
+        };
+        let of_binding = self.settings.is_some()
+            || self.state.is_some()
+            || self.run.is_some()
+            || self.plan.is_some()
+            || self.plan_of.is_some()
+            || !self.plan_rows.is_empty()
+            || self.drop_binding
+            || self.groups.iter().any(Group::of_binding);
+        check(
+            self.binding.is_some() || !of_binding,
+            "a transaction without a binding writes a binding's rows",
+        )?;
+        check(
+            !self.release || self.fence.is_some(),
+            "a transaction gives back a lease that it does not name",
+        )?;
+        check(
+            self.plan_rows.is_empty() || self.plan.is_some() || self.plan_of.is_some(),
+            "a transaction appends rows to a plan that it does not name",
+        )?;
+        if let Some(put) = &self.put_binding {
+            check(put.tenant == self.tenant, "a transaction writes the binding of another tenant")?;
+            check(put.version > 0, "the settings of a binding have version 0; they count from 1")?;
+            check(
+                self.binding.as_ref().is_none_or(|id| *id == put.id),
+                "a transaction of one binding writes another",
+            )?;
+        }
+        for named in [self.run.as_ref().map(|r| &r.binding), self.plan.as_ref().map(|p| &p.binding)] {
+            check(
+                named.is_none() || named == self.binding.as_ref(),
+                "a transaction of one binding writes another",
+            )?;
+        }
+        let leaves_rows =
+            self.state.is_some() || self.plan.is_some() || self.groups.iter().any(Group::keeps_rows);
+        check(
+            !self.drop_binding || self.put_binding.is_some() || !leaves_rows,
+            "a transaction forgets a binding and writes its rows",
+        )?;
+        for group in &self.groups {
+            let mut written = BTreeSet::new();
+            for write in &group.records {
+                check(written.insert(&write.id), "a group writes the same record twice")?;
+            }
+            let mut linked = BTreeSet::new();
+            for put in &group.links {
+                check(linked.insert(&put.link.record), "a group links the same record twice")?;
+                check(
+                    !put.version_from_write || written.contains(&put.link.record),
+                    "a link takes its version from a write that its group does not hold",
+                )?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What stands or falls together.
@@ -98,6 +169,22 @@ pub struct Group {
     pub outbox_drop: Vec<OperationId>,
     /// What to write down.
     pub journal: Vec<JournalEntry>,
+}
+
+impl Group {
+    /// Whether anything in it belongs to a binding; calsync's own table belongs to the tenant.
+    fn of_binding(&self) -> bool {
+        self.keeps_rows()
+            || !(self.unlink.is_empty()
+                && self.forget.is_empty()
+                && self.unmark.is_empty()
+                && self.outbox_drop.is_empty()
+                && self.journal.is_empty())
+    }
+
+    fn keeps_rows(&self) -> bool {
+        !(self.links.is_empty() && self.remote.is_empty() && self.marks.is_empty() && self.outbox.is_empty())
+    }
 }
 
 /// Something that must hold in calsync's own table.

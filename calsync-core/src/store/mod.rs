@@ -8,7 +8,9 @@
 //! [`crate::conformance`] says whether an implementation keeps the promises.
 
 mod batch;
+pub mod gather;
 mod memory;
+pub mod own;
 mod rows;
 
 pub use batch::{Batch, Committed, Expect, Group, LinkPut};

@@ -215,6 +215,17 @@ pub struct Family {
     pub outbox: Vec<Entry>,
 }
 
+impl Family {
+    /// The root under which [`crate::store::Store::families`] lists the family: of several that have something pending on
+    /// that side, the smallest; `None` where nothing is pending there.
+    pub fn root(&self, which: Which) -> Option<&str> {
+        match which {
+            Which::Remote => self.remote.iter().filter(|i| i.pending).map(|i| i.root.as_str()).min(),
+            Which::Local => self.local.iter().map(|mark| mark.root.as_str()).min(),
+        }
+    }
+}
+
 /// Whose root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
