@@ -46,7 +46,7 @@ pub fn family(lookups: &mut impl Lookups, which: Which, root: &str) -> Result<Fa
         Which::Remote => walk.remote(&RemoteId::from(root)),
         Which::Local => walk.local(&RecordId::from(root)),
     }
-    walk.to_the_end(lookups)?;
+    walk.finish(lookups)?;
     Ok(Family {
         links: walk.links.into_values().collect(),
         remote: walk.items.into_values().collect(),
@@ -117,7 +117,7 @@ impl Walk {
         }
     }
 
-    fn to_the_end(&mut self, lookups: &mut impl Lookups) -> Result<()> {
+    fn finish(&mut self, lookups: &mut impl Lookups) -> Result<()> {
         loop {
             if let Some(root) = self.remote_next.pop() {
                 for link in lookups.links_of_remote_root(&root)? {
