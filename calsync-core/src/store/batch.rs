@@ -25,6 +25,8 @@ pub struct Batch {
     pub settings: Option<u64>,
     /// Applied in order, each whole or not at all.
     pub groups: Vec<Group>,
+    /// Forget observations of an older generation that no link belongs to.
+    pub forget_before: Option<u64>,
     /// The binding's progress.
     pub state: Option<BindingState>,
     /// A run to remember.
@@ -53,6 +55,7 @@ impl Batch {
             fence: None,
             settings: None,
             groups: Vec::new(),
+            forget_before: None,
             state: None,
             run: None,
             plan: None,
@@ -93,6 +96,7 @@ impl Batch {
             || self.plan_of.is_some()
             || !self.plan_rows.is_empty()
             || self.drop_binding
+            || self.forget_before.is_some()
             || self.groups.iter().any(Group::of_binding);
         check(
             self.binding.is_some() || !of_binding,

@@ -7,7 +7,7 @@ use super::tables::{BindingData, Data, TenantData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RecordId, RemoteKey, Version};
 use crate::store::own::{OwnRow, Ruling};
-use crate::store::{Batch, Committed, Group};
+use crate::store::{Batch, Committed, Group, RemoteItem};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
@@ -192,6 +192,15 @@ fn apply(tenant: &mut TenantData, sequence: &mut u64, batch: Batch, ruled: &[Rul
         for (group, versions) in batch.groups.into_iter().zip(ruled) {
             if let Some(versions) = versions {
                 apply_group(rows, sequence, group, versions);
+            }
+        }
+        if let Some(generation) = batch.forget_before {
+            let stale =
+                |item: &RemoteItem| item.generation < generation && rows.links.of_key(&item.key).is_none();
+            let stale: Vec<_> =
+                rows.remote.by_key.values().filter(|item| stale(item)).map(|i| i.key.clone()).collect();
+            for key in stale {
+                rows.remote.remove(&key);
             }
         }
         if let Some(state) = batch.state {

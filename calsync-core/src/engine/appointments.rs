@@ -1,0 +1,419 @@
+//! calsync's own table of appointments: what a CRM without tables of its own works with.
+//!
+//! Every verb is one transaction, made from the version that was read: two people who edit at once do not overwrite each
+//! other unseen, the later one's change is applied to what the earlier one left. Runs notice what happened here by themselves.
+//! The same table can be written by SQL; `calsync-sqlite` documents it.
+
+use super::Engine;
+use crate::calendar;
+use crate::clock::EntropyExt;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::{RecordChange, RecordWrite};
+use crate::id::{AgentId, OperationId, RecordId};
+use crate::model::appointment::{read_when, when_value};
+use crate::model::{Appointment, Fields, Occurrence, Record, Recurrence, Slot, Status, Unit, When};
+use crate::store::{Batch, Group};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often an edit is applied anew because somebody else was faster.
+const ATTEMPTS_MAX: u32 = 10;
+
+/// The appointments of one tenant in calsync's own table.
+#[derive(Clone, Debug)]
+pub struct Appointments {
+    engine: Engine,
+}
+
+/// One appointment, or one occurrence of a series, as a calendar shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The record that holds it: its own, or the series'.
+    pub record: RecordId,
+    /// The series and the slot, where it is an occurrence.
+    pub occurrence: Option<Occurrence>,
+    /// Its values; for an occurrence that nobody changed, the series' values at its slot.
+    pub appointment: Appointment,
+}
+
+impl Engine {
+    /// calsync's own table of appointments.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] when the CRM has tables of its own.
+    pub fn appointments(&self) -> Result<Appointments> {
+        if self.shared.host.is_some() {
+            return Err(Error::new(ErrorKind::Config, "the CRM keeps its appointments in tables of its own"));
+        }
+        Ok(Appointments { engine: self.clone() })
+    }
+}
+
+impl Appointments {
+    /// Makes an appointment of `agent`.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn create(&self, agent: impl Into<AgentId>, appointment: &Appointment) -> Result<Record> {
+        let id = RecordId::new(self.engine.shared.entropy.hex());
+        let (agent, fields) = (agent.into(), appointment.to_fields());
+        self.write(vec![self.of(&id, None, RecordChange::Create { agent, occurrence: None, fields })])
+            .await?;
+        self.expect(&id).await
+    }
+
+    /// Reads one record; `None` when there is none.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn read(&self, id: &RecordId) -> Result<Option<Record>> {
+        let found = self.engine.shared.store.records(&self.engine.tenant, std::slice::from_ref(id)).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Changes an appointment, or a series as a whole.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when it does not exist, [`ErrorKind::Invalid`] when its values cannot be read as an appointment.
+    pub async fn edit(&self, id: &RecordId, change: impl Fn(&mut Appointment)) -> Result<Record> {
+        self.patch(id, |record| {
+            let before = record.fields.clone().unwrap_or_default();
+            let mut appointment = Appointment::from_fields(&before)?;
+            change(&mut appointment);
+            let fields = appointment.to_fields();
+            let units: BTreeSet<Unit> = raw_diff(&before, &fields);
+            Ok(RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None })
+        })
+        .await
+    }
+
+    /// Gives an appointment, with the changed occurrences of a series, to another agent.
+    ///
+    /// # Errors
+    /// As [`Appointments::edit`].
+    pub async fn reassign(&self, id: &RecordId, agent: impl Into<AgentId>) -> Result<Record> {
+        let agent = agent.into();
+        let record = self.expect(id).await?;
+        let mut writes = vec![self.of(id, Some(&record), given_to(&agent))];
+        for child in self.occurrences(id).await? {
+            writes.push(self.of(&child.id, Some(&child), given_to(&agent)));
+        }
+        self.write(writes).await?;
+        self.expect(id).await
+    }
+
+    /// Sets or clears the "don't sync" flag.
+    ///
+    /// # Errors
+    /// As [`Appointments::edit`].
+    pub async fn set_sync(&self, id: &RecordId, sync: bool) -> Result<Record> {
+        self.patch(id, |_| {
+            let (units, fields) = (BTreeSet::new(), Fields::new());
+            Ok(RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: Some(sync) })
+        })
+        .await
+    }
+
+    /// Marks an appointment or a series as cancelled. It disappears from the calendar and stays in the CRM.
+    ///
+    /// # Errors
+    /// As [`Appointments::edit`].
+    pub async fn cancel(&self, id: &RecordId) -> Result<Record> {
+        self.patch(id, |_| Ok(RecordChange::Cancel)).await
+    }
+
+    /// Deletes an appointment, or a series with its changed occurrences.
+    ///
+    /// # Errors
+    /// As [`Appointments::edit`].
+    pub async fn delete(&self, id: &RecordId) -> Result<()> {
+        let record = self.expect(id).await?;
+        let mut writes = vec![self.of(id, Some(&record), RecordChange::Delete)];
+        for child in self.occurrences(id).await? {
+            writes.push(self.of(&child.id, Some(&child), RecordChange::Delete));
+        }
+        self.write(writes).await
+    }
+
+    /// Changes one occurrence of a series and no other.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`] when there is no such series.
+    pub async fn edit_occurrence(
+        &self,
+        series: &RecordId,
+        slot: Slot,
+        change: impl Fn(&mut Appointment),
+    ) -> Result<Record> {
+        let (master, child) = self.occurrence(series, slot).await?;
+        if let Some(child) = child {
+            return self
+                .patch(&child.id, |record| {
+                    let mut appointment = self.at_slot(&master, record.fields.as_ref(), slot)?;
+                    appointment.status = Status::Confirmed;
+                    change(&mut appointment);
+                    let fields = appointment.to_fields();
+                    let units = raw_diff(&record.fields.clone().unwrap_or_default(), &fields);
+                    Ok(RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None })
+                })
+                .await;
+        }
+        let mut appointment = self.at_slot(&master, None, slot)?;
+        change(&mut appointment);
+        self.make_occurrence(&master, slot, appointment.to_fields()).await
+    }
+
+    /// Cancels one occurrence of a series.
+    ///
+    /// # Errors
+    /// As [`Appointments::edit_occurrence`].
+    pub async fn cancel_occurrence(&self, series: &RecordId, slot: Slot) -> Result<Record> {
+        let (master, child) = self.occurrence(series, slot).await?;
+        match child {
+            Some(child) => self.patch(&child.id, |_| Ok(RecordChange::Cancel)).await,
+            None => {
+                let mut appointment = self.at_slot(&master, None, slot)?;
+                appointment.status = Status::Cancelled;
+                self.make_occurrence(&master, slot, appointment.to_fields()).await
+            }
+        }
+    }
+
+    /// Changes this occurrence and all that follow: the series ends before `slot`, and a new one begins there. One
+    /// transaction, so that there are never two series or none. Changed occurrences from `slot` on move to the new series and
+    /// keep their changes. Returns the new series.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] when `slot` is the first occurrence (edit the series instead) or the series cannot be counted.
+    pub async fn edit_following(
+        &self,
+        series: &RecordId,
+        slot: Slot,
+        change: impl Fn(&mut Appointment),
+    ) -> Result<Record> {
+        let master = self.expect(series).await?;
+        let fields = master.fields.clone().unwrap_or_default();
+        let (when, recurrence) = read_when(fields.get("when").unwrap_or(&serde_json::Value::Null))?;
+        if recurrence.is_empty() || when.slot()? >= slot {
+            return Err(Error::new(
+                ErrorKind::Invalid,
+                "a series cannot be split before its first occurrence",
+            )
+            .with("record", series)
+            .with("slot", slot)
+            .cure("Edit the series as a whole."));
+        }
+        let before = match recurrence.count() {
+            None => 0,
+            Some(_) => {
+                let until = match slot {
+                    Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
+                    Slot::Time(instant) => instant,
+                };
+                // EXDATEs are counted by COUNT, so they are left out of the question.
+                let rule =
+                    recurrence.lines().iter().filter(|line| line.to_ascii_uppercase().starts_with("RRULE"));
+                let expansion = calendar::expand(&when, &Recurrence::new(rule.cloned().collect()), until)?;
+                if expansion.truncated {
+                    return Err(Error::new(ErrorKind::Limit, "the series is too long to be counted")
+                        .with("record", series));
+                }
+                u32::try_from(expansion.slots.len()).unwrap_or(u32::MAX)
+            }
+        };
+        let left = when_value(&when, &recurrence.trimmed_before(&slot));
+        let mut right = Appointment::from_fields(&fields)?;
+        right.when = when.moved_to(&slot)?;
+        right.recurrence = recurrence.from(&slot, before);
+        right.ical_uid = None;
+        change(&mut right);
+        let id = RecordId::new(self.engine.shared.entropy.hex());
+        let mut trimmed = Fields::new();
+        trimmed.set("when", left);
+        let patch = |fields: Fields, occurrence: Option<Occurrence>| RecordChange::Patch {
+            units: fields.iter().map(|(unit, _)| unit.clone()).collect(),
+            fields,
+            occurrence,
+            agent: None,
+            sync: None,
+        };
+        let create =
+            RecordChange::Create { agent: master.agent.clone(), occurrence: None, fields: right.to_fields() };
+        let mut writes =
+            vec![self.of(series, Some(&master), patch(trimmed, None)), self.of(&id, None, create)];
+        // Slots of the new series are those of the old one, shifted by as much as the change moved the first.
+        let shift = shift(&when.moved_to(&slot)?, &right.when)?;
+        for child in self.occurrences(series).await? {
+            let Some(occurrence) = child.occurrence.clone().filter(|occurrence| occurrence.slot >= slot)
+            else {
+                continue;
+            };
+            // A record cannot leave its series in the calendar: it goes there, and is made anew under the new series.
+            let moved = Occurrence { series: id.clone(), slot: shifted(occurrence.slot, shift) };
+            let fields = child.fields.clone().unwrap_or_default();
+            let new = RecordId::new(self.engine.shared.entropy.hex());
+            writes.push(self.of(&child.id, Some(&child), RecordChange::Delete));
+            let agent = child.agent.clone();
+            writes.push(self.of(&new, None, RecordChange::Create { agent, occurrence: Some(moved), fields }));
+        }
+        self.write(writes).await?;
+        self.expect(&id).await
+    }
+
+    /// What `agent`'s calendar shows between `from` and `to`, by start: series expanded, cancelled ones left out.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Limit`] when a series has more occurrences before `to` than can be walked.
+    pub async fn window(
+        &self,
+        agent: impl Into<AgentId>,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<Shown>> {
+        let agent = agent.into();
+        let records = self.engine.shared.store.record_window(&self.engine.tenant, &agent, from, to).await?;
+        let mut shown: Vec<(DateTime<Utc>, Shown)> = Vec::new();
+        let mut add =
+            |record: &RecordId, occurrence: Option<Occurrence>, appointment: Appointment| -> Result<()> {
+                let (start, end) = (appointment.when.start_instant()?, appointment.when.end_instant()?);
+                if appointment.status != Status::Cancelled && start < to && (end > from || start >= from) {
+                    shown.push((start, Shown { record: record.clone(), occurrence, appointment }));
+                }
+                Ok(())
+            };
+        for record in &records {
+            let Some(fields) = &record.fields else { continue };
+            if record.occurrence.is_some() {
+                continue;
+            }
+            let appointment = Appointment::from_fields(fields)?;
+            if appointment.recurrence.is_empty() {
+                add(&record.id, None, appointment)?;
+                continue;
+            }
+            if appointment.status == Status::Cancelled {
+                continue;
+            }
+            let children: BTreeMap<Slot, Record> = (self.occurrences(&record.id).await?.into_iter())
+                .filter_map(|child| Some((child.occurrence.as_ref()?.slot, child)))
+                .collect();
+            for child in children.values() {
+                let Some(occurrence) = &child.occurrence else { continue };
+                if let Ok(appointment) = self.at_slot(record, child.fields.as_ref(), occurrence.slot) {
+                    add(&child.id, child.occurrence.clone(), appointment)?;
+                }
+            }
+            let expansion = calendar::expand(&appointment.when, &appointment.recurrence, to)?;
+            if expansion.truncated {
+                return Err(Error::new(ErrorKind::Limit, "a series has too many occurrences")
+                    .with("record", &record.id));
+            }
+            for slot in expansion.slots.into_iter().filter(|slot| !children.contains_key(slot)) {
+                let occurrence = Occurrence { series: record.id.clone(), slot };
+                add(&record.id, Some(occurrence), self.at_slot(record, None, slot)?)?;
+            }
+        }
+        shown.sort_by(|a, b| (a.0, &a.1.record, &a.1.occurrence).cmp(&(b.0, &b.1.record, &b.1.occurrence)));
+        Ok(shown.into_iter().map(|(_, shown)| shown).collect())
+    }
+
+    /// The changed and cancelled occurrences of a series.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn occurrences(&self, series: &RecordId) -> Result<Vec<Record>> {
+        self.engine.shared.store.record_occurrences(&self.engine.tenant, series).await
+    }
+
+    async fn occurrence(&self, series: &RecordId, slot: Slot) -> Result<(Record, Option<Record>)> {
+        let master = self.expect(series).await?;
+        let children = self.occurrences(series).await?;
+        let child =
+            children.into_iter().find(|child| child.occurrence.as_ref().is_some_and(|o| o.slot == slot));
+        Ok((master, child))
+    }
+
+    async fn make_occurrence(&self, master: &Record, slot: Slot, fields: Fields) -> Result<Record> {
+        let id = RecordId::new(self.engine.shared.entropy.hex());
+        let occurrence = Some(Occurrence { series: master.id.clone(), slot });
+        let change = RecordChange::Create { agent: master.agent.clone(), occurrence, fields };
+        self.write(vec![self.of(&id, None, change)]).await?;
+        self.expect(&id).await
+    }
+
+    /// An occurrence's own values, or what its series puts into the slot.
+    fn at_slot(&self, master: &Record, own: Option<&Fields>, slot: Slot) -> Result<Appointment> {
+        if let Some(own) = own.filter(|own| own.get("when").is_some()) {
+            return Appointment::from_fields(own);
+        }
+        let mut appointment = Appointment::from_fields(master.fields.as_ref().unwrap_or(&Fields::new()))?;
+        appointment.when = appointment.when.moved_to(&slot)?;
+        appointment.recurrence = Recurrence::default();
+        Ok(appointment)
+    }
+
+    async fn patch(&self, id: &RecordId, change: impl Fn(&Record) -> Result<RecordChange>) -> Result<Record> {
+        for _ in 0..ATTEMPTS_MAX {
+            let record = self.expect(id).await?;
+            let write = self.of(id, Some(&record), change(&record)?);
+            if self.try_write(vec![write]).await? {
+                return self.expect(id).await;
+            }
+        }
+        Err(moved(id))
+    }
+
+    async fn expect(&self, id: &RecordId) -> Result<Record> {
+        let missing = || Error::new(ErrorKind::NotFound, "no such appointment").with("record", id);
+        self.read(id).await?.ok_or_else(missing)
+    }
+
+    fn of(&self, id: &RecordId, record: Option<&Record>, change: RecordChange) -> RecordWrite {
+        let operation = OperationId::new(self.engine.shared.entropy.hex());
+        RecordWrite {
+            operation,
+            id: id.clone(),
+            expected: record.map(|record| record.version.clone()),
+            change,
+        }
+    }
+
+    async fn write(&self, writes: Vec<RecordWrite>) -> Result<()> {
+        let id = writes.first().map(|write| write.id.clone()).unwrap_or_else(|| "".into());
+        if self.try_write(writes).await? { Ok(()) } else { Err(moved(&id)) }
+    }
+
+    async fn try_write(&self, records: Vec<RecordWrite>) -> Result<bool> {
+        let mut batch = Batch::new(self.engine.tenant.clone());
+        batch.groups.push(Group { records, ..Group::default() });
+        Ok(self.engine.shared.store.commit(batch).await?.moved.is_empty())
+    }
+}
+
+fn given_to(agent: &AgentId) -> RecordChange {
+    let (units, fields) = (BTreeSet::new(), Fields::new());
+    RecordChange::Patch { units, fields, occurrence: None, agent: Some(agent.clone()), sync: None }
+}
+
+fn moved(id: &RecordId) -> Error {
+    Error::new(ErrorKind::PreconditionFailed, "the appointment is being changed by somebody else")
+        .with("record", id)
+        .later()
+}
+
+/// The units that differ as written, whether or not that is a difference in canonical form.
+fn raw_diff(before: &Fields, after: &Fields) -> BTreeSet<Unit> {
+    let units = before.iter().chain(after.iter()).map(|(unit, _)| unit);
+    units.filter(|unit| before.get(unit.as_str()) != after.get(unit.as_str())).cloned().collect()
+}
+
+fn shift(from: &When, to: &When) -> Result<chrono::Duration> {
+    Ok(to.start_instant()? - from.start_instant()?)
+}
+
+fn shifted(slot: Slot, by: chrono::Duration) -> Slot {
+    match slot {
+        Slot::Date(date) => Slot::Date(date + chrono::Duration::days(by.num_days())),
+        Slot::Time(instant) => Slot::Time(instant + by),
+    }
+}

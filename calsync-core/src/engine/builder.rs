@@ -1,0 +1,133 @@
+//! Settings of an engine.
+
+use super::{Engine, Settings, Shared};
+use crate::clock::{Clock, Entropy};
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Host;
+use crate::id::{ProviderName, Tenant};
+use crate::provider::Provider;
+use crate::store::Store;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Builds an [`Engine`]. Nothing is connected or read before the first run.
+#[derive(Debug)]
+pub struct EngineBuilder {
+    store: Arc<dyn Store>,
+    host: Option<Arc<dyn Host>>,
+    providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    clock: Option<Arc<dyn Clock>>,
+    entropy: Option<Arc<dyn Entropy>>,
+    tenant: Tenant,
+    settings: Settings,
+}
+
+impl EngineBuilder {
+    pub(super) fn new(store: Arc<dyn Store>) -> Self {
+        Self {
+            store,
+            host: None,
+            providers: BTreeMap::new(),
+            clock: None,
+            entropy: None,
+            tenant: "default".into(),
+            settings: Settings {
+                run_time_max: Duration::from_secs(300),
+                lease_ttl: Duration::from_secs(120),
+                page_records_max: 500,
+                passes_max: 8,
+            },
+        }
+    }
+
+    /// Adds a provider under the name that bindings use.
+    pub fn provider(mut self, name: impl Into<ProviderName>, provider: impl Provider) -> Self {
+        self.providers.insert(name.into(), Arc::new(provider));
+        self
+    }
+
+    /// The CRM, where it has tables of its own. Default: calsync's own table in the store.
+    pub fn host(mut self, host: impl Host) -> Self {
+        self.host = Some(Arc::new(host));
+        self
+    }
+
+    /// Whose data the first handle sees. Default: `default`, for programs with one customer.
+    pub fn tenant(mut self, tenant: impl Into<Tenant>) -> Self {
+        self.tenant = tenant.into();
+        self
+    }
+
+    /// Where time comes from. Default: the operating system.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Where chance comes from. Default: the operating system.
+    pub fn entropy(mut self, entropy: Arc<dyn Entropy>) -> Self {
+        self.entropy = Some(entropy);
+        self
+    }
+
+    /// How long one run may take; what is left goes on in the next one. Default: five minutes, below the usual interval of a
+    /// scheduler.
+    pub fn run_time_max(mut self, time: Duration) -> Self {
+        self.settings.run_time_max = time;
+        self
+    }
+
+    /// How long a lease lasts without being renewed: after a crash nobody else runs the binding for that long. Default: two
+    /// minutes.
+    pub fn lease_ttl(mut self, ttl: Duration) -> Self {
+        self.settings.lease_ttl = ttl;
+        self
+    }
+
+    /// How many records are read and written at once, 1 to 5,000. Default: 500.
+    pub fn page_records_max(mut self, records: usize) -> Self {
+        self.settings.page_records_max = records;
+        self
+    }
+
+    /// Checks the settings together.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] naming the setting that cannot work.
+    pub fn build(self) -> Result<Engine> {
+        let refuse = |setting: &'static str, why: &'static str| {
+            Err(Error::new(ErrorKind::Config, why).with("setting", setting))
+        };
+        if self.settings.page_records_max == 0 || self.settings.page_records_max > 5_000 {
+            return refuse("page_records_max", "must be 1 to 5,000");
+        }
+        if self.settings.lease_ttl < Duration::from_secs(10) {
+            return refuse("lease_ttl", "must be ten seconds or more");
+        }
+        if self.settings.run_time_max.is_zero() {
+            return refuse("run_time_max", "must be more than nothing");
+        }
+        #[cfg(feature = "system")]
+        let (clock, entropy) = (
+            self.clock.unwrap_or_else(|| Arc::new(crate::clock::SystemClock)),
+            self.entropy.unwrap_or_else(|| Arc::new(crate::clock::SystemEntropy)),
+        );
+        #[cfg(not(feature = "system"))]
+        let (clock, entropy) = match (self.clock, self.entropy) {
+            (Some(clock), Some(entropy)) => (clock, entropy),
+            _ => return refuse("clock", "without the feature `system`, clock and entropy must be given"),
+        };
+        Ok(Engine {
+            tenant: self.tenant,
+            shared: Arc::new(Shared {
+                store: self.store,
+                host: self.host,
+                providers: self.providers,
+                clock,
+                entropy,
+                settings: self.settings,
+            }),
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! Carries out what the outbox holds for a CRM with tables of its own, and acknowledges it.
+//!
+//! With calsync's own table there is nothing here to do: its writes are part of the transaction that decided them. Elsewhere
+//! the intent is stored first and the CRM is asked then; asking twice is safe, because a write is named by its operation.
+
+use super::run::Pass;
+use crate::error::{Error, ErrorKind, Result};
+use crate::host::Applied;
+use crate::id::RecordId;
+use crate::plan::settle::applied;
+use crate::store::{Entry, EntryState, Group, Intent, Link, LocalMark, RemoteItem};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+impl Pass<'_> {
+    /// Asks the CRM for everything that is planned; whether anything was stored.
+    pub(super) async fn deliver(&mut self) -> Result<bool> {
+        let Some(host) = self.engine.shared.host.clone() else { return Ok(false) };
+        let mut changed = false;
+        let mut held: BTreeSet<RecordId> = BTreeSet::new();
+        let mut after = 0;
+        loop {
+            let entries = self.outbox(after).await?;
+            let Some(last) = entries.last() else { return Ok(changed) };
+            after = last.sequence;
+            for entry in entries {
+                let Intent::Local { write, .. } = &entry.intent else { continue };
+                if matches!(entry.state, EntryState::Parked { .. }) || held.contains(&entry.root) {
+                    held.insert(entry.root);
+                    continue;
+                }
+                self.hold().await?;
+                let answers = host.apply(&self.binding.tenant, std::slice::from_ref(write)).await?;
+                let answer = answers.into_iter().next().ok_or_else(|| {
+                    Error::new(ErrorKind::Host, "the CRM answered fewer writes than it was asked for")
+                        .with("record", &entry.record)
+                })?;
+                changed = true;
+                let group = self.answered(&entry, &answer, &host).await?;
+                if !matches!(answer, Applied::Applied { .. }) {
+                    held.insert(entry.root.clone());
+                }
+                self.store_group(group).await?;
+            }
+        }
+    }
+
+    async fn answered(
+        &self,
+        entry: &Entry,
+        answer: &Applied,
+        host: &Arc<dyn crate::host::Host>,
+    ) -> Result<Group> {
+        let drop = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
+        let (tenant, id) = (&self.binding.tenant, &self.binding.id);
+        let links: Vec<Link> =
+            self.engine.shared.store.links(tenant, id, std::slice::from_ref(&entry.record)).await?;
+        let Some(link) = links.first() else { return Ok(drop) };
+        match answer {
+            Applied::Applied { .. } => {
+                let keys = std::slice::from_ref(&link.key);
+                let (_, items): (_, Vec<RemoteItem>) =
+                    self.engine.shared.store.known(tenant, id, keys).await?;
+                Ok(applied(entry, link, items.first(), answer).unwrap_or(drop))
+            }
+            // Somebody changed it meanwhile: look at it as it is now, and decide anew.
+            Applied::Moved => {
+                let records = host.read(tenant, std::slice::from_ref(&entry.record)).await?;
+                let marks = records.iter().map(|record| LocalMark {
+                    root: link.record_root.clone(),
+                    ..LocalMark::of(record, true)
+                });
+                Ok(Group { marks: marks.collect(), ..drop })
+            }
+            Applied::Refused { reason } => {
+                let state = EntryState::Parked { kind: ErrorKind::Host, reason: reason.clone() };
+                Ok(Group { outbox: vec![Entry { state, ..entry.clone() }], ..Group::default() })
+            }
+        }
+    }
+}

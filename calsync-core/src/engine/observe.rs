@@ -1,0 +1,272 @@
+//! Observes both sides, page by page; nothing is decided here.
+//!
+//! Each page and the place where the next one starts are committed together. A cursor is stored only with the last page of
+//! the listing that it closes, so a run that dies in the middle repeats a page, and skips none. After a full listing whatever
+//! it lacked is read once more by id: a listing is no proof that something is gone.
+
+use super::run::Pass;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::RemoteKey;
+use crate::plan::settle::{gone, observed};
+use crate::plan::sighting::{self, Sighting, sight};
+use crate::provider::{Item, Next, Page, Start};
+use crate::report::Listed;
+use crate::store::{Group, Link, LocalMark, RemoteItem};
+use std::collections::BTreeMap;
+
+/// Most pages of one listing: an endless chain of page tokens is an error, not a hang.
+const PAGES_MAX: u32 = 10_000;
+
+impl Pass<'_> {
+    /// Marks what changed in the CRM since the last look.
+    pub(super) async fn observe_local(&mut self) -> Result<()> {
+        let store = &self.engine.shared.store;
+        let count = self.engine.shared.settings.page_records_max;
+        loop {
+            self.hold().await?;
+            let changes = match &self.engine.shared.host {
+                Some(host) => host.changes(&self.binding.tenant, self.state.position.as_ref(), count).await?,
+                None => {
+                    let (tenant, position) = (&self.binding.tenant, self.state.position.as_ref());
+                    store.record_changes(tenant, Some(&self.binding), position, count).await?
+                }
+            };
+            let ids: Vec<_> = changes.records.iter().map(|record| record.id.clone()).collect();
+            let links = store.links(&self.binding.tenant, &self.binding.id, &ids).await?;
+            let links: BTreeMap<_, _> = links.iter().map(|link| (&link.record, link)).collect();
+            let mut group = Group::default();
+            for record in &changes.records {
+                let link = links.get(&record.id);
+                let ours = link.is_some() || record.agent == self.binding.agent;
+                // Our own write, seen again.
+                let known = link.is_some_and(|link| link.version.as_ref() == Some(&record.version));
+                if ours && !known {
+                    let mut mark = LocalMark::of(record, self.engine.shared.host.is_some());
+                    if let Some(link) = link {
+                        mark.root = link.record_root.clone();
+                    }
+                    group.marks.push(mark);
+                }
+            }
+            let moved = changes.position != self.state.position;
+            self.state.position = changes.position;
+            if moved {
+                let mut batch = self.batch();
+                batch.groups.push(group);
+                batch.state = Some(self.state.clone());
+                self.commit(batch).await?;
+            }
+            if !changes.more || !moved {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Lists the calendar to the end of the last page; `false` when time ran out before.
+    pub(super) async fn observe_remote(&mut self) -> Result<bool> {
+        let fingerprint = self.provider.fingerprint();
+        if self.state.listing.fingerprint != fingerprint {
+            if self.state.listing.cursor.is_some() {
+                self.report
+                    .warnings
+                    .push("the listing's parameters changed: everything is listed again".to_owned());
+            }
+            self.list_everything(fingerprint);
+        } else if self.state.listing.cursor.is_none() && !self.state.listing.full {
+            self.list_everything(fingerprint);
+        }
+        self.report.listed = match (&self.state.listing.cursor, self.state.listing.generation) {
+            _ if !self.state.listing.full => Listed::Changes,
+            (_, 1) => Listed::First,
+            _ => Listed::Again,
+        };
+        if self.state.listing.full && self.state.listing.cursor.is_some() {
+            // Seen to its end by a run that did not get further.
+            return self.sweep().await;
+        }
+        let mut expired = false;
+        for _ in 0..PAGES_MAX {
+            if self.out_of_time() {
+                return Ok(false);
+            }
+            self.hold().await?;
+            let start = match (&self.state.listing.cursor, self.state.listing.full) {
+                (Some(cursor), false) => Start::Since(cursor.clone(), self.state.listing.page.clone()),
+                _ => Start::Full(self.state.listing.page.clone()),
+            };
+            match self.provider.list(&self.binding.target, &start, &self.effort).await {
+                Ok(page) => {
+                    if self.store_page(page).await? {
+                        return self.sweep().await;
+                    }
+                }
+                // The page token of a full listing can expire as well; once per run is a fresh start, twice is a fault.
+                Err(error) if error.kind() == ErrorKind::CursorExpired && !expired => {
+                    expired = true;
+                    tracing::warn!(binding = %self.binding.id, reason = error.reason_code(), "cursor expired");
+                    self.report.warnings.push(
+                        "the calendar no longer accepts where the last run stopped: everything is listed again, and \
+                         what was deleted meanwhile is found and confirmed"
+                            .to_owned(),
+                    );
+                    let fingerprint = self.state.listing.fingerprint.clone();
+                    self.list_everything(fingerprint);
+                    self.report.listed = Listed::Again;
+                    let mut batch = self.batch();
+                    batch.state = Some(self.state.clone());
+                    self.commit(batch).await?;
+                }
+                Err(error) => return Err(self.about_calendar(error)),
+            }
+        }
+        Err(Error::new(ErrorKind::Protocol, "the calendar's listing does not end")
+            .with("calendar", &self.binding.target.calendar)
+            .with("pages", PAGES_MAX)
+            .later())
+    }
+
+    fn list_everything(&mut self, fingerprint: String) {
+        let listing = &mut self.state.listing;
+        listing.full = true;
+        listing.page = None;
+        listing.cursor = None;
+        listing.swept = false;
+        listing.generation += 1;
+        listing.fingerprint = fingerprint;
+    }
+
+    /// Stores one page with the place where the next one starts; `true` after the last one.
+    async fn store_page(&mut self, page: Page) -> Result<bool> {
+        let generation = self.state.listing.generation;
+        // The same record twice on a page: the later one counts.
+        let items: BTreeMap<RemoteKey, Item> =
+            page.items.into_iter().map(|item| (sighting::key(&item), item)).collect();
+        let group = self.sight_all(items, generation, false).await?;
+        let before = self.state.listing.clone();
+        let done = match page.next {
+            Next::More(token) => {
+                if self.state.listing.page.as_ref() == Some(&token) {
+                    return Err(Error::new(ErrorKind::Protocol, "a page of the listing leads to itself")
+                        .with("calendar", &self.binding.target.calendar)
+                        .later());
+                }
+                self.state.listing.page = Some(token);
+                false
+            }
+            Next::Done(cursor) => {
+                self.state.listing.page = None;
+                self.state.listing.cursor = Some(cursor);
+                true
+            }
+        };
+        let nothing = group.remote.is_empty() && group.links.is_empty() && group.forget.is_empty();
+        if nothing && before == self.state.listing {
+            return Ok(done);
+        }
+        let mut batch = self.batch();
+        batch.groups.push(group);
+        batch.state = Some(self.state.clone());
+        self.commit(batch).await?;
+        Ok(done)
+    }
+
+    /// Holds items against what is known; reads again what must be confirmed.
+    async fn sight_all(
+        &mut self,
+        items: BTreeMap<RemoteKey, Item>,
+        generation: u64,
+        confirmed: bool,
+    ) -> Result<Group> {
+        let keys: Vec<_> = items.keys().cloned().collect();
+        let store = &self.engine.shared.store;
+        let (links, known) = store.known(&self.binding.tenant, &self.binding.id, &keys).await?;
+        let links: BTreeMap<&RemoteKey, &Link> = links.iter().map(|link| (&link.key, link)).collect();
+        let known: BTreeMap<&RemoteKey, &RemoteItem> = known.iter().map(|item| (&item.key, item)).collect();
+        let mut group = Group::default();
+        let provider = &*self.provider;
+        for (key, item) in &items {
+            let (link, known) = (links.get(key).copied(), known.get(key).copied());
+            let mut sighting = sight(item, link, known, generation, confirmed, provider);
+            if sighting == Sighting::Confirm {
+                let Item::Record(record) = item else { continue };
+                let now = self.provider.get(&self.binding.target, &record.id, &self.effort).await?;
+                sighting = match now {
+                    Some(now) => sight(&now, link, known, generation, true, provider),
+                    None => Sighting::Nothing,
+                };
+            }
+            match sighting {
+                Sighting::Nothing | Sighting::Confirm => {}
+                Sighting::Observe(item) => group.remote.push(item),
+                Sighting::SameContent(item, link) => {
+                    group.remote.push(item);
+                    group.links.push(link.into());
+                }
+                Sighting::Forget(key) => group.forget.push(key),
+            }
+        }
+        Ok(group)
+    }
+
+    /// After a full listing: reads by id whatever is linked and was not shown.
+    async fn sweep(&mut self) -> Result<bool> {
+        if self.state.listing.swept && !self.state.listing.full {
+            return Ok(true);
+        }
+        let generation = self.state.listing.generation;
+        let count = self.engine.shared.settings.page_records_max;
+        let mut reachable = false;
+        let mut after = None;
+        loop {
+            let store = &self.engine.shared.store;
+            let (tenant, id) = (&self.binding.tenant, &self.binding.id);
+            let unseen = store.unseen(tenant, id, generation, after.as_ref(), count).await?;
+            let Some(last) = unseen.last() else { break };
+            after = Some(last.key.clone());
+            let full_page = unseen.len() == count;
+            for link in &unseen {
+                if self.out_of_time() {
+                    return Ok(false);
+                }
+                self.hold().await?;
+                let found = self.provider.get(&self.binding.target, &link.remote, &self.effort).await;
+                let found = found.map_err(|error| self.about_calendar(error))?;
+                if found.is_none() && !reachable {
+                    // "Not found" is also what a calendar says that is no longer shared: that is no evidence.
+                    let calendar = self.provider.calendar(&self.binding.target, &self.effort).await;
+                    calendar.map_err(|error| self.about_calendar(error))?;
+                    reachable = true;
+                }
+                let item = match &found {
+                    Some(item) => observed(item, generation),
+                    None => RemoteItem { pending: true, ..gone(link, generation) },
+                };
+                let item = RemoteItem { key: link.key.clone(), ..item };
+                let group = match found {
+                    Some(found @ Item::Record(_)) => {
+                        self.sight_all(BTreeMap::from([(link.key.clone(), found)]), generation, true).await?
+                    }
+                    _ => Group { remote: vec![item], ..Group::default() },
+                };
+                let mut batch = self.batch();
+                batch.groups.push(group);
+                self.commit(batch).await?;
+            }
+            if !full_page {
+                break;
+            }
+        }
+        self.state.listing.swept = true;
+        self.state.listing.full = false;
+        let mut batch = self.batch();
+        batch.state = Some(self.state.clone());
+        // What was seen once, never linked, and not shown again does not exist any more.
+        batch.forget_before = Some(generation);
+        self.commit(batch).await?;
+        Ok(true)
+    }
+
+    pub(super) fn about_calendar(&self, error: Error) -> Error {
+        error.with("calendar", &self.binding.target.calendar).with("binding", &self.binding.id)
+    }
+}

@@ -1,0 +1,266 @@
+//! Sends what the outbox holds for the calendar, and acknowledges it.
+//!
+//! An entry is marked as sent before the request leaves: from then on a newer plan cannot replace it, and a crash leaves a
+//! question that reading back answers. Entries of one series leave one after the other, and the first that fails holds the
+//! rest of its series back. What the calendar refuses for good is parked with its reason and tried again when either side's
+//! version changes; what it refuses for now waits for its time, and blocks nobody else.
+
+use super::run::Pass;
+use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::id::RecordId;
+use crate::plan::settle::{Settled, acknowledge, gone, observed, settle};
+use crate::provider::Receipt;
+use crate::store::{Entry, EntryState, Group, Intent, Link, RemoteItem};
+use std::collections::BTreeSet;
+
+/// Most entries that are marked as sent at a time.
+const SENT_MAX: usize = 20;
+/// How long an entry waits that was refused for lack of permission.
+const FORBIDDEN_WAIT: chrono::Duration = chrono::Duration::hours(1);
+/// So many refusals for lack of permission in a row, and the calendar itself is the problem.
+const FORBIDDEN_MAX: u32 = 5;
+
+/// What became of sending one entry.
+enum Sent {
+    /// Store this; the entry is done with, parked, or put back.
+    Settled(Group),
+    /// As `Settled`, and the entry's series is held back for this run.
+    Held(Group),
+    /// As `Held`, and nothing more is sent in this run.
+    Stop(Group, Error),
+}
+
+impl Pass<'_> {
+    /// Reads back whatever an earlier run may have sent without hearing the answer.
+    pub(super) async fn settle(&mut self) -> Result<()> {
+        let mut after = 0;
+        loop {
+            let entries = self.outbox(after).await?;
+            let Some(last) = entries.last() else { return Ok(()) };
+            after = last.sequence;
+            for entry in entries {
+                if entry.state == EntryState::Sent && matches!(entry.intent, Intent::Remote { .. }) {
+                    self.hold().await?;
+                    let group = self.read_back(&entry).await?;
+                    self.store_group(group).await?;
+                }
+            }
+        }
+    }
+
+    /// Sends everything that is due; whether anything was stored.
+    pub(super) async fn push(&mut self) -> Result<bool> {
+        let mut changed = false;
+        let mut held: BTreeSet<RecordId> = BTreeSet::new();
+        let mut forbidden = 0;
+        let mut after = 0;
+        loop {
+            let entries = self.outbox(after).await?;
+            let Some(last) = entries.last() else { return Ok(changed) };
+            after = last.sequence;
+            let now = self.now();
+            // An entry that is not due holds its own series back, so that an occurrence is never written before it.
+            let mut due = Vec::new();
+            for entry in entries {
+                if !matches!(entry.intent, Intent::Remote { .. }) || held.contains(&entry.root) {
+                    continue;
+                }
+                match entry.state {
+                    EntryState::Planned if entry.due <= now => due.push(entry),
+                    _ => _ = held.insert(entry.root),
+                }
+            }
+            for chunk in due.chunks(SENT_MAX) {
+                if self.out_of_time() {
+                    return Ok(changed);
+                }
+                self.hold().await?;
+                changed = true;
+                if self.send_chunk(chunk, &mut held, &mut forbidden).await? {
+                    return Ok(changed);
+                }
+            }
+        }
+    }
+
+    /// Sends some entries; `true` when nothing more should be sent in this run.
+    async fn send_chunk(
+        &mut self,
+        chunk: &[Entry],
+        held: &mut BTreeSet<RecordId>,
+        forbidden: &mut u32,
+    ) -> Result<bool> {
+        let chunk: Vec<&Entry> = chunk.iter().filter(|entry| !held.contains(&entry.root)).collect();
+        let sent: Vec<Entry> = chunk
+            .iter()
+            .map(|e| Entry { state: EntryState::Sent, attempts: e.attempts + 1, ..(*e).clone() })
+            .collect();
+        self.store_group(Group { outbox: sent.clone(), ..Group::default() }).await?;
+        let mut groups: Vec<Group> = Vec::new();
+        let mut stop = false;
+        for entry in &sent {
+            // Marked, but not sent after all: its series or the whole run is held back.
+            if stop || held.contains(&entry.root) {
+                groups.push(put_back(entry, self.now()));
+                continue;
+            }
+            match self.send_one(entry, forbidden).await? {
+                Sent::Settled(group) => groups.push(group),
+                Sent::Held(group) => {
+                    held.insert(entry.root.clone());
+                    groups.push(group);
+                }
+                Sent::Stop(group, error) => {
+                    groups.push(group);
+                    self.trouble.get_or_insert(error);
+                    stop = true;
+                }
+            }
+        }
+        self.store_groups(groups).await?;
+        Ok(stop)
+    }
+
+    async fn send_one(&mut self, entry: &Entry, forbidden: &mut u32) -> Result<Sent> {
+        let Intent::Remote { write, .. } = &entry.intent else { return Ok(Sent::Held(Group::default())) };
+        let error = match self.provider.write(&self.binding.target, write, &self.effort).await {
+            Ok(receipt) => {
+                *forbidden = 0;
+                return Ok(Sent::Settled(self.acknowledged(entry, &receipt).await?));
+            }
+            Err(error) => error.with("record", &entry.record).with("event", write.action.id()),
+        };
+        let doubtful = error.may_have_been_sent()
+            || matches!(
+                error.kind(),
+                ErrorKind::PreconditionFailed | ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::Duplicate
+            );
+        if doubtful {
+            let readable = self.read_back(entry).await;
+            return Ok(match readable {
+                Ok(group) => Sent::Held(group),
+                // Still unknown: it stays frozen, and the next run asks again.
+                Err(_) => Sent::Stop(Group::default(), error),
+            });
+        }
+        tracing::warn!(record = %entry.record, kind = error.kind().as_str(), reason = error.reason_code(), "write refused");
+        Ok(match error.kind() {
+            ErrorKind::Invalid | ErrorKind::Limit | ErrorKind::Protocol if error.retry() == Retry::Never => {
+                Sent::Held(parked(entry, &error))
+            }
+            ErrorKind::Forbidden => {
+                *forbidden += 1;
+                let later = put_back(entry, self.now() + FORBIDDEN_WAIT);
+                self.trouble.get_or_insert_with(|| copy(&error));
+                if *forbidden >= FORBIDDEN_MAX { Sent::Stop(later, error) } else { Sent::Held(later) }
+            }
+            ErrorKind::QuotaExhausted => Sent::Stop(put_back(entry, self.now() + FORBIDDEN_WAIT), error),
+            _ => {
+                let wait = match error.retry() {
+                    Retry::After(wait) => chrono::Duration::from_std(wait).unwrap_or(FORBIDDEN_WAIT),
+                    _ => chrono::Duration::zero(),
+                };
+                Sent::Stop(put_back(entry, self.now() + wait), error)
+            }
+        })
+    }
+
+    /// Settles an entry by what the calendar has now.
+    async fn read_back(&mut self, entry: &Entry) -> Result<Group> {
+        let Intent::Remote { write, .. } = &entry.intent else { return Ok(Group::default()) };
+        let found = self.provider.get(&self.binding.target, write.action.id(), &self.effort).await;
+        let found = found.map_err(|error| self.about_calendar(error))?;
+        let generation = self.state.listing.generation;
+        match settle(entry, found) {
+            Settled::Landed(receipt) => self.acknowledged(entry, &receipt).await,
+            Settled::NotSent => Ok(put_back(entry, self.now())),
+            Settled::Replan(found) => {
+                let link = self.link(&entry.record).await?;
+                let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
+                match (found, link) {
+                    (Some(found), link) => {
+                        let mut item = observed(&found, generation);
+                        if let Some(link) = link {
+                            item.key = link.key;
+                        }
+                        group.remote.push(item);
+                    }
+                    (None, Some(link)) => {
+                        // "Not found" may mean the calendar: only a calendar that answers makes it evidence.
+                        self.provider.calendar(&self.binding.target, &self.effort).await?;
+                        group.remote.push(RemoteItem { pending: true, ..gone(&link, generation) });
+                    }
+                    (None, None) => {}
+                }
+                Ok(group)
+            }
+        }
+    }
+
+    async fn acknowledged(&mut self, entry: &Entry, receipt: &Receipt) -> Result<Group> {
+        let Some(link) = self.link(&entry.record).await? else {
+            return Ok(Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() });
+        };
+        let fill = self.engine.shared.host.is_none() && self.binding.direction.writes_local();
+        let generation = self.state.listing.generation;
+        let group = acknowledge(entry, &link, receipt, generation, &*self.provider, fill);
+        if group.records.is_empty() {
+            return Ok(group);
+        }
+        // What only the calendar knows goes into the CRM's record along with the acknowledgement, if nobody edited it meanwhile.
+        let mut batch = self.batch();
+        batch.groups.push(group);
+        if self.commit(batch).await?.moved.is_empty() {
+            return Ok(Group::default());
+        }
+        Ok(acknowledge(entry, &link, receipt, generation, &*self.provider, false))
+    }
+
+    async fn link(&self, record: &RecordId) -> Result<Option<Link>> {
+        let (tenant, id) = (&self.binding.tenant, &self.binding.id);
+        let links = self.engine.shared.store.links(tenant, id, std::slice::from_ref(record)).await?;
+        Ok(links.into_iter().next())
+    }
+
+    pub(super) async fn outbox(&self, after: u64) -> Result<Vec<Entry>> {
+        let (tenant, id) = (&self.binding.tenant, &self.binding.id);
+        self.engine.shared.store.outbox(tenant, id, after, self.engine.shared.settings.page_records_max).await
+    }
+
+    pub(super) async fn store_group(&self, group: Group) -> Result<()> {
+        self.store_groups(vec![group]).await
+    }
+
+    async fn store_groups(&self, groups: Vec<Group>) -> Result<()> {
+        let mut batch = self.batch();
+        // What was sent is acknowledged under whatever settings there are by now.
+        batch.settings = None;
+        batch.groups = groups;
+        self.commit(batch).await.map(drop)
+    }
+}
+
+fn put_back(entry: &Entry, due: chrono::DateTime<chrono::Utc>) -> Group {
+    let entry = Entry { state: EntryState::Planned, due, ..entry.clone() };
+    Group { outbox: vec![entry], ..Group::default() }
+}
+
+fn parked(entry: &Entry, error: &Error) -> Group {
+    let state = EntryState::Parked { kind: error.kind(), reason: error.to_string() };
+    Group { outbox: vec![Entry { state, ..entry.clone() }], ..Group::default() }
+}
+
+/// The same error once more: one copy goes into the report, one decides about the rest of the run.
+fn copy(error: &Error) -> Error {
+    let mut copy = Error::new(error.kind(), error.message().to_owned());
+    for (name, value) in error.context() {
+        copy = copy.with(name, value);
+    }
+    if let Some(reason) = error.reason_code() {
+        copy = copy.reason(reason);
+    }
+    if let Some(cure) = error.cure_text() {
+        copy = copy.cure(cure.to_owned());
+    }
+    copy.later()
+}

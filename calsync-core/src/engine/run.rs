@@ -1,0 +1,203 @@
+//! One bounded, cancellable pass over a binding, and its report.
+//!
+//! ```text
+//! lease → settle what was perhaps sent → observe the CRM → list the calendar → sweep
+//!       → (decide → commit → push) until nothing new comes of it → progress, health, release
+//! ```
+
+use super::Engine;
+use crate::binding::{Binding, BindingState, LastError};
+use crate::clock::EntropyExt;
+use crate::error::{Error, ErrorKind, Result};
+use crate::id::{BindingId, InstallationId, RunId};
+use crate::plan::ids;
+use crate::provider::{Effort, Provider};
+use crate::report::{Listed, Report};
+use crate::store::{Batch, Lease, Outcome, RunRow};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a run carries along.
+pub(super) struct Pass<'a> {
+    pub engine: &'a Engine,
+    pub binding: Binding,
+    pub provider: Arc<dyn Provider>,
+    pub installation: InstallationId,
+    pub lease: Lease,
+    pub state: BindingState,
+    pub report: Report,
+    pub effort: Effort,
+    pub run: RunId,
+    /// The monotonic reading at which the lease was taken or last renewed.
+    pub leased: Duration,
+    /// What kept a part from being done, without ending the run.
+    pub trouble: Option<Error>,
+}
+
+impl Engine {
+    /// Brings one binding into step, both ways, and says what was done. Bounded in time, safe to cancel at any point, and safe
+    /// to call from any number of workers: one of them runs, the others are told that the lease is taken.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LeaseLost`] when another worker has the binding; whatever the calendar or the store refused as a whole. The
+    /// binding's health keeps the last error; what was done before it is done.
+    pub async fn run(&self, binding: &Binding) -> Result<Report> {
+        let mut pass = self.begin(&binding.id).await?;
+        if pass.binding.paused {
+            pass.report.warnings.push("the binding is paused: nothing was done".to_owned());
+            self.shared.store.release(&self.tenant, &pass.lease).await?;
+            return Ok(pass.report);
+        }
+        let outcome = pass.carry_out().await;
+        pass.end(outcome).await
+    }
+
+    /// Takes the lease and loads what a run needs.
+    pub(super) async fn begin(&self, id: &BindingId) -> Result<Pass<'_>> {
+        let store = &self.shared.store;
+        let unknown = || Error::new(ErrorKind::NotFound, "no such binding").with("binding", id);
+        let binding = store.binding(&self.tenant, id).await?.ok_or_else(unknown)?;
+        let provider = Arc::clone(self.provider(&binding.provider)?);
+        let name = ids::lease_name(&binding);
+        let owner = self.shared.entropy.hex();
+        let lease = store.lease(&self.tenant, &name, &owner, self.shared.settings.lease_ttl).await?;
+        let lease = lease.ok_or_else(|| {
+            Error::new(ErrorKind::LeaseLost, "another worker is running this binding")
+                .with("binding", id)
+                .later()
+        })?;
+        let leased = self.shared.clock.monotonic();
+        // Read again under the lease: settings may have moved before it was taken.
+        let binding = store.binding(&self.tenant, id).await?.ok_or_else(unknown)?;
+        let state = store.state(&self.tenant, id).await?;
+        let started = self.shared.clock.now();
+        let run = ids::run_id(started, self.shared.entropy.below(u64::from(u32::MAX)) as u32);
+        Ok(Pass {
+            engine: self,
+            provider,
+            installation: store.installation().await?,
+            lease,
+            state,
+            report: Report::new(run.clone(), binding.id.clone(), started),
+            effort: Effort::until(leased + self.shared.settings.run_time_max),
+            run,
+            leased,
+            trouble: None,
+            binding,
+        })
+    }
+}
+
+impl Pass<'_> {
+    async fn carry_out(&mut self) -> Result<()> {
+        self.settle().await?;
+        self.deliver().await?;
+        self.observe_local().await?;
+        if !self.observe_remote().await? {
+            self.report.outcome = Outcome::Stopped;
+            return Ok(());
+        }
+        for _ in 0..self.engine.shared.settings.passes_max {
+            let decided = self.act().await?;
+            let delivered = self.deliver().await?;
+            let pushed = self.push().await?;
+            if self.trouble.is_some() || !(decided || delivered || pushed) {
+                break;
+            }
+            if self.out_of_time() {
+                self.report.outcome = Outcome::Stopped;
+                break;
+            }
+            self.observe_local().await?;
+        }
+        self.count_what_waits().await
+    }
+
+    /// Stores progress and health, gives the lease back, and passes a failure on.
+    pub(super) async fn end(mut self, outcome: Result<()>) -> Result<Report> {
+        let finished = self.now();
+        self.report.finished = finished;
+        self.report.requests = self.effort.requests();
+        let error = outcome.as_ref().err().or(self.trouble.as_ref());
+        self.report.error = error.map(|error| LastError {
+            at: finished,
+            run: self.run.clone(),
+            kind: error.kind(),
+            message: error.to_string(),
+        });
+        if outcome.is_err() {
+            self.report.outcome = Outcome::Failed;
+        } else if self.report.outcome == Outcome::Complete
+            && (error.is_some() || !self.report.waiting.is_empty())
+        {
+            self.report.outcome = Outcome::Partial;
+        }
+        self.state.health.last_attempt = Some(self.report.started);
+        self.state.health.last_error.clone_from(&self.report.error);
+        if self.report.error.is_none() && self.report.outcome != Outcome::Stopped {
+            self.state.health.last_success = Some(finished);
+        }
+        tracing::info!(
+            binding = %self.binding.id, run = %self.run, outcome = ?self.report.outcome,
+            requests = self.report.requests, "run ended"
+        );
+        let lost = matches!(&outcome, Err(error) if error.kind() == ErrorKind::LeaseLost);
+        if !lost {
+            let mut batch = Batch { settings: None, ..Batch::of(&self.binding, &self.lease) };
+            batch.release = true;
+            batch.state = Some(self.state.clone());
+            if self.report.wrote() || self.report.error.is_some() || self.report.listed == Listed::Again {
+                batch.run = Some(RunRow {
+                    id: self.run.clone(),
+                    binding: self.binding.id.clone(),
+                    started: self.report.started,
+                    finished,
+                    outcome: self.report.outcome,
+                    summary: self.report.summary(),
+                    error: self.report.error.as_ref().map(|error| error.message.clone()),
+                });
+            }
+            let stored = self.engine.shared.store.commit(batch).await;
+            // The first failure says more than that its record could not be stored either.
+            if outcome.is_ok() {
+                stored?;
+            }
+        }
+        outcome.map(|()| self.report)
+    }
+
+    pub(super) fn now(&self) -> chrono::DateTime<chrono::Utc> {
+        self.engine.shared.clock.now()
+    }
+
+    pub(super) fn out_of_time(&self) -> bool {
+        self.effort.deadline().is_some_and(|deadline| self.engine.shared.clock.monotonic() >= deadline)
+    }
+
+    /// Keeps the lease: renews it after a third of its time, stops the run after two thirds.
+    pub(super) async fn hold(&mut self) -> Result<()> {
+        let ttl = self.engine.shared.settings.lease_ttl;
+        let age = self.engine.shared.clock.monotonic().saturating_sub(self.leased);
+        if age < ttl / 3 {
+            return Ok(());
+        }
+        let lost = || Error::new(ErrorKind::LeaseLost, "the lease ran out during the run").later();
+        if age >= ttl * 2 / 3 {
+            return Err(lost());
+        }
+        let now = self.engine.shared.clock.monotonic();
+        if !self.engine.shared.store.renew(&self.binding.tenant, &self.lease, ttl).await? {
+            return Err(lost());
+        }
+        self.leased = now;
+        Ok(())
+    }
+
+    pub(super) fn batch(&self) -> Batch {
+        Batch::of(&self.binding, &self.lease)
+    }
+
+    pub(super) async fn commit(&self, batch: Batch) -> Result<crate::store::Committed> {
+        self.engine.shared.store.commit(batch).await
+    }
+}

@@ -1,0 +1,76 @@
+//! Decisions: pure functions from what is known to what should be done.
+//!
+//! No store, no clock, no network: whoever can print the inputs can replay the bug. A family (one series with its
+//! occurrences, or one single record, on both sides) goes in; rows for people and one all-or-nothing [`Group`] for the
+//! store come out. A record that needs writes on both sides gets the CRM's first; the calendar's follows in the next pass,
+//! made from what was then agreed.
+
+pub mod decide;
+mod family;
+pub mod ids;
+pub mod merge;
+mod observe;
+mod row;
+mod scope;
+pub mod settle;
+pub mod sighting;
+
+pub use family::plan_family;
+pub use row::{Action, Row, Waiting};
+
+use crate::binding::Binding;
+use crate::id::{InstallationId, RecordId, RemoteId, RunId};
+use crate::provider::Provider;
+use crate::store::Group;
+use chrono::{DateTime, Utc};
+
+/// What decisions depend on besides the family itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules<'a> {
+    /// The settings.
+    pub binding: &'a Binding,
+    /// Goes into the ids of what is created.
+    pub installation: &'a InstallationId,
+    /// Only its pure functions are used.
+    pub provider: &'a dyn Provider,
+    /// Whether the CRM is calsync's own table, which shares the store's transaction.
+    pub own_table: bool,
+    /// Whether deletions in the CRM and in the calendar are held back by the guard.
+    pub hold_deletions: (bool, bool),
+    /// The run, for the journal.
+    pub run: &'a RunId,
+    /// The time, for the journal and for what is due.
+    pub now: DateTime<Utc>,
+}
+
+/// What should be done about a family.
+#[derive(Clone, Debug, Default)]
+pub struct FamilyPlan {
+    /// For people; also where nothing is written.
+    pub rows: Vec<Row>,
+    /// For the store.
+    pub group: Group,
+    /// Remote records that must be read first; the family is planned again then.
+    pub look_remote: Vec<RemoteId>,
+    /// CRM records that must be read first.
+    pub look_local: Vec<RecordId>,
+    /// A write was perhaps sent and is not settled: nothing is decided before it is.
+    pub frozen: bool,
+}
+
+impl FamilyPlan {
+    /// Whether anything is to be stored.
+    pub fn writes(&self) -> bool {
+        let group = &self.group;
+        !(group.records.is_empty()
+            && group.links.is_empty()
+            && group.unlink.is_empty()
+            && group.remote.is_empty()
+            && group.forget.is_empty()
+            && group.marks.is_empty()
+            && group.unmark.is_empty()
+            && group.outbox.is_empty()
+            && group.outbox_drop.is_empty()
+            && group.journal.is_empty())
+    }
+}

@@ -1,0 +1,209 @@
+//! How each side of each record of a family stands to the base.
+//!
+//! The only place that tells absence from deletion: what was never observed on a side is absent, what an observation says to
+//! be gone is deleted, and what was not observed again is the same as before.
+
+use super::decide::Delta;
+use super::merge::local_diff;
+use crate::binding::Binding;
+use crate::model::appointment::{read_when, when_value};
+use crate::model::{Fields, Record, Recurrence, Slot, State};
+use crate::provider::{Provider, WriteAction};
+use crate::store::{Entry, Family, Intent, Link, RemoteItem, Seen};
+use std::collections::BTreeMap;
+
+/// One record with what is known of it on both sides.
+#[derive(Debug)]
+pub(super) struct Pair<'a> {
+    pub slot: Option<Slot>,
+    pub link: Option<&'a Link>,
+    pub item: Option<&'a RemoteItem>,
+    pub record: Option<&'a Record>,
+    /// Values that both sides start from where they agreed on none: what the series puts into the slot.
+    pub inherited: Option<Fields>,
+    pub local: Side,
+    pub remote: Side,
+    /// The CRM gave the appointment to somebody else.
+    pub reassigned: bool,
+}
+
+/// One side of a pair.
+#[derive(Debug)]
+pub(super) struct Side {
+    pub delta: Delta,
+    /// The values as the provider can hold them, where the record is there.
+    pub fields: Option<Fields>,
+    pub unreadable: Option<String>,
+}
+
+impl<'a> Pair<'a> {
+    /// What both sides last agreed on, or what the slot inherits from its series.
+    pub(super) fn base_fields(&self) -> Fields {
+        match self.link.and_then(|link| link.base.as_ref()) {
+            Some(State::Live(fields)) => fields.clone(),
+            _ => self.inherited.clone().unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn version(&self) -> Option<&crate::Version> {
+        match self.record {
+            Some(record) => Some(&record.version),
+            None => self.link.and_then(|link| link.version.as_ref()),
+        }
+    }
+
+    pub(super) fn revision(&self) -> Option<&crate::Revision> {
+        match self.item {
+            Some(item) => Some(&item.revision),
+            None => self.link.and_then(|link| link.revision.as_ref()),
+        }
+    }
+}
+
+/// The pairs of a family: its root first (if it has one), then occurrences by slot.
+pub(super) struct Pairs<'a> {
+    pub root: Option<Pair<'a>>,
+    pub occurrences: Vec<Pair<'a>>,
+}
+
+pub(super) fn pairs<'a>(family: &'a Family, binding: &Binding, provider: &dyn Provider) -> Pairs<'a> {
+    #[derive(Default)]
+    struct Known<'a>(Option<&'a Link>, Option<&'a RemoteItem>, Option<&'a Record>);
+    let mut known: BTreeMap<Option<Slot>, Known<'_>> = BTreeMap::new();
+    let root_link = family.links.iter().find(|link| link.slot.is_none());
+    for link in &family.links {
+        known.entry(link.slot).or_default().0 = Some(link);
+    }
+    // What belongs to an earlier incarnation of the series is of no interest once there is a newer one.
+    for item in family.remote.iter().filter(|item| root_link.is_none_or(|root| item.root == root.remote)) {
+        known.entry(item.occurrence.as_ref().map(|o| o.slot)).or_default().1 = Some(item);
+    }
+    for record in family.local.iter().filter_map(|mark| mark.record.as_ref()) {
+        let slot = match family.links.iter().find(|link| link.record == record.id) {
+            Some(link) => link.slot,
+            None => record.occurrence.as_ref().map(|o| o.slot),
+        };
+        known.entry(slot).or_default().2 = Some(record);
+    }
+    let mut root: Option<Pair<'a>> = None;
+    let mut occurrences = Vec::new();
+    for (slot, Known(link, item, record)) in known {
+        let series = root.as_ref().filter(|_| slot.is_some());
+        let pair = pair(slot, link, item, record, series, &family.outbox, binding, provider);
+        match slot {
+            None => root = Some(pair),
+            Some(_) => occurrences.push(pair),
+        }
+    }
+    Pairs { root, occurrences }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn pair<'a>(
+    slot: Option<Slot>,
+    link: Option<&'a Link>,
+    item: Option<&'a RemoteItem>,
+    record: Option<&'a Record>,
+    series: Option<&Pair<'a>>,
+    outbox: &[Entry],
+    binding: &Binding,
+    provider: &dyn Provider,
+) -> Pair<'a> {
+    // The series was made anew under another id: its occurrences have to be made there again.
+    let moved_house = match (link, series.and_then(|series| series.link)) {
+        (Some(link), Some(root)) => link.remote_root != root.remote,
+        _ => false,
+    };
+    let known_base = link.and_then(|link| link.base.clone()).map(|state| projected(state, provider));
+    let base = known_base.clone().filter(|_| !moved_house);
+    let reassigned = record.is_some_and(|record| record.fields.is_some() && record.agent != binding.agent);
+    let local = match record {
+        Some(_) if reassigned => Some(State::Gone),
+        Some(record) => Some(projected(record.state(), provider)),
+        None if moved_house => known_base,
+        // About to be made in the calendar: what was planned for it still stands.
+        None if base.is_none() => link.and_then(|link| planned_creation(outbox, link)),
+        None => None,
+    };
+    let mut unreadable = None;
+    let remote = match item.map(|item| &item.seen) {
+        None | Some(Seen::Base) => None,
+        Some(Seen::Live(fields)) => Some(projected(State::Live(fields.clone()), provider)),
+        Some(Seen::Gone) => Some(State::Gone),
+        Some(Seen::Unreadable(why)) => {
+            unreadable = Some(why.clone());
+            None
+        }
+    };
+    let inherited = slot.zip(series).and_then(|(slot, series)| {
+        let of_series = series.remote.fields.as_ref().or(series.local.fields.as_ref())?;
+        inherited(of_series, &slot).map(|fields| provider.project(&fields))
+    });
+    let mut pair = Pair {
+        slot,
+        link,
+        item,
+        record,
+        inherited,
+        local: side(local, base.as_ref(), true),
+        remote: side(remote, base.as_ref(), false),
+        reassigned,
+    };
+    if let Some(why) = unreadable {
+        pair.remote = Side { delta: Delta::Unknown, fields: None, unreadable: Some(why) };
+    }
+    // An occurrence that nobody changed exists only as what its series puts there; reading it is no change.
+    if pair.remote.delta == Delta::New
+        && let (Some(fields), Some(inherited)) = (&pair.remote.fields, &pair.inherited)
+        && fields.same_as(inherited)
+    {
+        pair.remote.delta = Delta::Same;
+    }
+    pair
+}
+
+fn planned_creation(outbox: &[Entry], link: &Link) -> Option<State> {
+    outbox.iter().filter(|entry| entry.record == link.record).find_map(|entry| match &entry.intent {
+        Intent::Remote { write, .. } => match &write.action {
+            WriteAction::Create { fields, .. } => Some(State::Live(fields.clone())),
+            _ => None,
+        },
+        Intent::Local { .. } => None,
+    })
+}
+
+fn side(state: Option<State>, base: Option<&State>, local: bool) -> Side {
+    let delta = match (&state, base) {
+        (None, None) => Delta::Absent,
+        (None, Some(_)) => Delta::Same,
+        (Some(State::Live(_)), None | Some(State::Gone)) => Delta::New,
+        (Some(State::Gone), None | Some(State::Live(_))) => Delta::Deleted,
+        (Some(State::Gone), Some(State::Gone)) => Delta::Same,
+        (Some(State::Live(now)), Some(State::Live(then))) => {
+            let same = if local { local_diff(now, then).is_empty() } else { now.same_as(then) };
+            if same { Delta::Same } else { Delta::Edited }
+        }
+    };
+    let fields = match state.as_ref().or(base) {
+        Some(State::Live(fields)) => Some(fields.clone()),
+        _ => None,
+    };
+    Side { delta, fields, unreadable: None }
+}
+
+/// Bodies and bases are compared as the provider can hold them; a base of an older version is brought into today's form.
+fn projected(state: State, provider: &dyn Provider) -> State {
+    match state {
+        State::Live(fields) => State::Live(provider.project(&fields)),
+        State::Gone => State::Gone,
+    }
+}
+
+/// What a series puts into a slot: its own values, moved there, without the rule.
+pub(super) fn inherited(series: &Fields, slot: &Slot) -> Option<Fields> {
+    let (when, _) = read_when(series.get("when")?).ok()?;
+    let when = when.moved_to(slot).ok()?;
+    let mut fields = series.clone();
+    fields.set("when", when_value(&when, &Recurrence::default()));
+    Some(fields)
+}

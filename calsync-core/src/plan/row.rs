@@ -1,0 +1,152 @@
+//! What a plan says about one record: for people, for the report, and for whoever reviews it.
+
+use crate::id::{RecordId, RemoteKey};
+use crate::model::{Fields, Slot, Unit};
+use crate::store::Which;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// What is done with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Made in the CRM.
+    CreateLocal,
+    /// Made in the calendar.
+    CreateRemote,
+    /// The calendar's changes go into the CRM.
+    UpdateLocal,
+    /// The CRM's changes go into the calendar.
+    UpdateRemote,
+    /// Both changed; each gets the other's changes.
+    Merge,
+    /// Cancelled or deleted in the CRM.
+    DeleteLocal,
+    /// Deleted in the calendar.
+    DeleteRemote,
+    /// It waits, with a reason and a way out.
+    Wait,
+    /// It is left alone, as the binding says.
+    Skip,
+}
+
+impl Action {
+    /// In the words of a report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CreateLocal => "create in CRM",
+            Self::CreateRemote => "create in calendar",
+            Self::UpdateLocal => "update CRM",
+            Self::UpdateRemote => "update calendar",
+            Self::Merge => "merge both",
+            Self::DeleteLocal => "cancel in CRM",
+            Self::DeleteRemote => "delete in calendar",
+            Self::Wait => "wait",
+            Self::Skip => "leave alone",
+        }
+    }
+}
+
+impl Action {
+    /// Whose side is written first.
+    pub fn side(self) -> Which {
+        match self {
+            Self::CreateRemote | Self::UpdateRemote | Self::DeleteRemote => Which::Remote,
+            Self::CreateLocal
+            | Self::UpdateLocal
+            | Self::DeleteLocal
+            | Self::Merge
+            | Self::Wait
+            | Self::Skip => Which::Local,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a record waits, and so what gets it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Waiting {
+    /// Both sides changed the same thing and the policy is to ask.
+    Conflict,
+    /// It could not be read; a new version on that side is read again.
+    Quarantined,
+    /// More deletions than one run may make.
+    Guarded,
+    /// This credential may not change it there.
+    Forbidden,
+    /// The other side refused it; a new version on either side is tried again.
+    Refused,
+    /// It is written in this run, after its series.
+    AfterSeries,
+}
+
+/// One record of a plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// What is done.
+    pub action: Action,
+    /// The CRM record, if there is one or its id is known.
+    pub record: Option<RecordId>,
+    /// Its identity in the calendar, if there is one or it is known.
+    pub key: Option<RemoteKey>,
+    /// Set for one occurrence of a series.
+    pub slot: Option<Slot>,
+    /// Planned before from the same versions, and not carried out yet.
+    pub again: bool,
+    /// The title, for people; `None` for private appointments.
+    pub summary: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// The units concerned.
+    pub units: BTreeSet<Unit>,
+    /// The values of those units before, where they are written.
+    pub before: Option<Fields>,
+    /// The values of those units after.
+    pub after: Option<Fields>,
+    /// Values that lose a conflict.
+    pub lost: Option<Fields>,
+    /// Set on rows that wait.
+    pub waiting: Option<Waiting>,
+    /// Whether both sides had changed the same unit, or one side what the other deleted.
+    pub conflict: bool,
+    /// How many guests would be told by mail.
+    pub guests_told: u32,
+    /// How many guests would not be told.
+    pub guests_untold: u32,
+    /// The versions that the decision was taken from: the CRM's and the calendar's.
+    pub versions: (Option<String>, Option<String>),
+}
+
+impl Row {
+    /// Whether it writes to either side.
+    pub fn writes(&self) -> bool {
+        !matches!(self.action, Action::Wait | Action::Skip)
+    }
+
+    /// Whether it deletes a series or a single record, which the guard counts.
+    pub fn deletes(&self) -> bool {
+        self.slot.is_none() && matches!(self.action, Action::DeleteLocal | Action::DeleteRemote)
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.summary.as_deref().unwrap_or("(private)");
+        write!(f, "{:<18} {name}: {}", self.action, self.reason)?;
+        if !self.units.is_empty() {
+            let units: Vec<&str> = self.units.iter().map(Unit::as_str).collect();
+            write!(f, " [{}]", units.join(", "))?;
+        }
+        if self.guests_told > 0 {
+            write!(f, " ({} guests are told by mail)", self.guests_told)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,200 @@
+//! What a finished or doubtful write means: pure.
+//!
+//! The base moves only here, on an acknowledgement. A write whose answer was lost is settled by reading the record back: its
+//! stamp says whether it landed. Nothing is sent twice because of a doubt, and nothing that landed is planned again.
+
+use crate::host::{Applied, RecordChange, RecordWrite};
+use crate::model::appointment::PROVIDER_OWNED;
+use crate::model::{Fields, RemoteRecord, State, Unit, normalise};
+use crate::provider::{Item, Provider, Receipt, WriteAction};
+use crate::store::{Entry, Group, Intent, Link, LinkPut, RemoteItem, Seen};
+use std::collections::BTreeSet;
+
+/// What reading back says about a doubtful write.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Settled {
+    /// It landed.
+    Landed(Receipt),
+    /// It did not, and the record is still as expected: send it.
+    NotSent,
+    /// The record is not as expected: drop the intent, store what was read, decide anew.
+    Replan(Option<Item>),
+}
+
+/// Settles a write to the calendar by what is there now.
+pub fn settle(entry: &Entry, found: Option<Item>) -> Settled {
+    let Intent::Remote { write, .. } = &entry.intent else { return Settled::NotSent };
+    let record = match found {
+        Some(Item::Record(record)) => record,
+        unreadable @ Some(Item::Unreadable { .. }) => return Settled::Replan(unreadable),
+        None => {
+            return match &write.action {
+                WriteAction::Create { .. } => Settled::NotSent,
+                WriteAction::Update { .. } => Settled::Replan(None),
+                WriteAction::Delete { .. } => Settled::Landed(Receipt::Deleted),
+            };
+        }
+    };
+    let live = matches!(record.state, State::Live(_));
+    let stamped = record.stamp.as_ref() == Some(&entry.operation);
+    match &write.action {
+        WriteAction::Create { .. } | WriteAction::Update { .. } if live && stamped => {
+            Settled::Landed(Receipt::Written(record))
+        }
+        WriteAction::Update { revision: Some(revision), .. } if *revision == record.revision => {
+            Settled::NotSent
+        }
+        WriteAction::Delete { .. } if !live => Settled::Landed(Receipt::Deleted),
+        WriteAction::Delete { revision: Some(revision), .. } if *revision == record.revision => {
+            Settled::NotSent
+        }
+        _ => Settled::Replan(Some(Item::Record(record))),
+    }
+}
+
+/// What an acknowledged write to the calendar changes. With `fill` the CRM's record in calsync's own table gets what only
+/// the provider knows (organiser, UID, conference) in the same transaction.
+pub fn acknowledge(
+    entry: &Entry,
+    link: &Link,
+    receipt: &Receipt,
+    generation: u64,
+    provider: &dyn Provider,
+    fill: bool,
+) -> Group {
+    let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
+    let Intent::Remote { base, version, .. } = &entry.intent else { return group };
+    let mut link =
+        Link { answer: None, normaliser: normalise::VERSION, version: version.clone(), ..link.clone() };
+    match receipt {
+        Receipt::Deleted => {
+            link.base = Some(State::Gone);
+            link.revision = None;
+            group.remote.push(gone(&link, generation));
+        }
+        Receipt::Written(record) => {
+            let mut item = RemoteItem::pending(record, generation);
+            item.key = link.key.clone();
+            link.remote = record.id.clone();
+            link.base = Some(base.clone());
+            link.revision = Some(record.revision.clone());
+            let (there, agreed) = match (&record.state, base) {
+                (State::Live(there), State::Live(agreed)) => (provider.project(there), agreed),
+                _ => (Fields::new(), &Fields::new()),
+            };
+            let differs = there.diff(agreed);
+            let owned: BTreeSet<Unit> =
+                differs.iter().filter(|unit| PROVIDER_OWNED.contains(&unit.as_str())).cloned().collect();
+            if differs.is_empty() {
+                (item.seen, item.pending) = (Seen::Base, false);
+            } else if fill && owned.len() == differs.len() && version.is_some() {
+                (item.seen, item.pending) = (Seen::Base, false);
+                link.base = Some(State::Live(there.clone()));
+                group.records.push(RecordWrite {
+                    operation: entry.operation.clone(),
+                    id: link.record.clone(),
+                    expected: version.clone(),
+                    change: RecordChange::Patch {
+                        units: owned,
+                        fields: there,
+                        occurrence: None,
+                        agent: None,
+                        sync: None,
+                    },
+                });
+            } else {
+                // Google stored something else than was written: that is a change of its own, decided about next.
+                link.revision = None;
+            }
+            group.remote.push(item);
+        }
+    }
+    if let Some(version) = version {
+        group.unmark.push((entry.record.clone(), version.clone()));
+    }
+    let version_from_write = !group.records.is_empty();
+    group.links.push(LinkPut { link, version_from_write });
+    group
+}
+
+/// What the CRM's answer to a write changes; `None` when the write has to be decided anew.
+pub fn applied(entry: &Entry, link: &Link, item: Option<&RemoteItem>, answer: &Applied) -> Option<Group> {
+    let Intent::Local { base, revision, agrees, write } = &entry.intent else { return None };
+    let Applied::Applied { id, version } = answer else { return None };
+    let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
+    let mut settled = Link {
+        record: id.clone(),
+        base: Some(base.clone()),
+        normaliser: normalise::VERSION,
+        version: agrees.then(|| version.clone()),
+        revision: revision.clone(),
+        answer: None,
+        ..link.clone()
+    };
+    if settled.slot.is_none() || settled.record_root == link.record {
+        settled.record_root = id.clone();
+    }
+    if link.record != *id {
+        group.unlink.push(link.record.clone());
+    }
+    if let (Some(item), Some(_)) = (item, revision) {
+        let seen = match &item.seen {
+            Seen::Live(_) => Seen::Base,
+            seen => seen.clone(),
+        };
+        group.remote.push(RemoteItem { seen, pending: false, ..item.clone() });
+    }
+    if let (Some(expected), true) = (&write.expected, agrees) {
+        group.unmark.push((link.record.clone(), expected.clone()));
+    }
+    group.links.push(settled.into());
+    Some(group)
+}
+
+/// The observation that a link's remote record is gone.
+pub fn gone(link: &Link, generation: u64) -> RemoteItem {
+    RemoteItem {
+        key: link.key.clone(),
+        id: link.remote.clone(),
+        root: link.remote_root.clone(),
+        occurrence: link
+            .slot
+            .filter(|_| link.remote_root != link.remote)
+            .map(|slot| crate::model::RemoteOccurrence { series: link.remote_root.clone(), slot }),
+        revision: link.revision.clone().unwrap_or_else(|| "".into()),
+        updated: None,
+        writable: crate::model::Writable::All,
+        generation,
+        seen: Seen::Gone,
+        pending: false,
+    }
+}
+
+/// The observation of what was read back, to be decided about.
+pub fn observed(item: &Item, generation: u64) -> RemoteItem {
+    match item {
+        Item::Record(record) => RemoteItem::pending(record, generation),
+        Item::Unreadable { id, revision, occurrence, reason } => {
+            unreadable(id, revision, occurrence.as_ref(), reason, generation)
+        }
+    }
+}
+
+pub(super) fn unreadable(
+    id: &crate::RemoteId,
+    revision: &crate::Revision,
+    occurrence: Option<&crate::model::RemoteOccurrence>,
+    reason: &str,
+    generation: u64,
+) -> RemoteItem {
+    let record = RemoteRecord {
+        id: id.clone(),
+        revision: revision.clone(),
+        occurrence: occurrence.cloned(),
+        state: State::Gone,
+        updated: None,
+        stamp: None,
+        writable: crate::model::Writable::Nothing,
+    };
+    RemoteItem { seen: Seen::Unreadable(reason.to_owned()), ..RemoteItem::pending(&record, generation) }
+}

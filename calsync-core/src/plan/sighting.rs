@@ -1,0 +1,112 @@
+//! What a listing shows, held against what is known: pure.
+//!
+//! A version that is known already changes nothing; another version with the same content only moves the books; everything
+//! else becomes an observation to decide about. Two things are not believed without reading the record once more: that
+//! something came back which both sides had deleted, and (in the sweep) that something is gone because a listing lacks it.
+
+use super::settle::unreadable;
+use crate::id::RemoteKey;
+use crate::model::{RemoteRecord, State};
+use crate::provider::{Item, Provider};
+use crate::store::{Link, RemoteItem, Seen};
+
+/// What to do about one entry of a page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Sighting {
+    /// Nothing new.
+    Nothing,
+    /// Store the observation.
+    Observe(RemoteItem),
+    /// Store the observation, and the link with the new version of the same content.
+    SameContent(RemoteItem, Link),
+    /// It was never linked and is gone: forget it.
+    Forget(RemoteKey),
+    /// It was deleted on both sides and is shown alive: read it first.
+    Confirm,
+}
+
+/// The key under which an entry is known.
+pub fn key(item: &Item) -> RemoteKey {
+    match item {
+        Item::Record(record) => record.key(),
+        Item::Unreadable { id, occurrence, .. } => RemoteKey::of(id, occurrence.as_ref()),
+    }
+}
+
+/// Holds one entry of a page against what is known of its key.
+pub fn sight(
+    item: &Item,
+    link: Option<&Link>,
+    known: Option<&RemoteItem>,
+    generation: u64,
+    confirmed: bool,
+    provider: &dyn Provider,
+) -> Sighting {
+    let record = match item {
+        Item::Record(record) => record,
+        Item::Unreadable { id, revision, occurrence, reason } => {
+            let item = unreadable(id, revision, occurrence.as_ref(), reason, generation);
+            return observe(item, known);
+        }
+    };
+    // A page can be older than what is known from the answer to a write: the provider's own clock tells.
+    let stale = known
+        .is_some_and(|known| known.updated.zip(record.updated).is_some_and(|(known, seen)| seen < known));
+    if stale && let Some(known) = known {
+        return observe(RemoteItem { generation, ..known.clone() }, Some(known));
+    }
+    let seen = RemoteItem::pending(record, generation);
+    match (link, link.and_then(|link| link.base.as_ref()), &record.state) {
+        (Some(link), Some(State::Live(base)), state) => {
+            let same = match state {
+                _ if link.revision.as_ref() == Some(&record.revision) => true,
+                State::Live(fields) => provider.project(fields).same_as(&provider.project(base)),
+                State::Gone => false,
+            };
+            if !same {
+                return observe(seen, known);
+            }
+            let settled =
+                Link { revision: Some(record.revision.clone()), remote: record.id.clone(), ..link.clone() };
+            let item = RemoteItem { seen: Seen::Base, pending: false, ..seen };
+            match (observe(item.clone(), known), settled == *link) {
+                (observed, true) => observed,
+                (_, false) => Sighting::SameContent(item, settled),
+            }
+        }
+        (Some(_), Some(State::Gone), State::Gone) => observe(RemoteItem { pending: false, ..seen }, known),
+        (Some(link), Some(State::Gone), State::Live(_)) => {
+            if link.revision.as_ref() == Some(&record.revision) {
+                Sighting::Nothing
+            } else if confirmed {
+                observe(seen, known)
+            } else {
+                Sighting::Confirm
+            }
+        }
+        (Some(_), None, _) => observe(seen, known),
+        (None, _, State::Gone) if record.occurrence.is_none() => match known {
+            Some(_) => Sighting::Forget(record.key()),
+            None => Sighting::Nothing,
+        },
+        (None, ..) => observe(unless_decided(seen, record, known, generation), known),
+    }
+}
+
+/// What was looked at and left alone in this generation stays left alone.
+fn unless_decided(
+    seen: RemoteItem,
+    record: &RemoteRecord,
+    known: Option<&RemoteItem>,
+    generation: u64,
+) -> RemoteItem {
+    match known {
+        Some(known) if known.revision == record.revision && known.generation == generation => known.clone(),
+        _ => seen,
+    }
+}
+
+fn observe(item: RemoteItem, known: Option<&RemoteItem>) -> Sighting {
+    // An answer to a write knows more about when than an entry without a time.
+    if known == Some(&item) { Sighting::Nothing } else { Sighting::Observe(item) }
+}
