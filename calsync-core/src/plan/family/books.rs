@@ -1,0 +1,147 @@
+//! Where nothing is written to either side: books are kept, things wait, things are left alone.
+//!
+//! Whatever is not finished stays pending here; it is cleared only by what settles it.
+
+use super::*;
+
+impl<'a> Planner<'a> {
+    /// The sides agree: keep the books (versions that moved without a difference), and clear what was pending.
+    pub(super) fn remember(&mut self, pair: &'a Pair<'a>, root: Option<&Link>) -> Home<'a> {
+        let Some(link) = pair.link else {
+            // The occurrence is as its series puts it, and nobody linked it: nothing is pending.
+            if let Some(item) = pair.item.filter(|item| item.pending) {
+                self.plan.group.remote.push(RemoteItem { pending: false, ..item.clone() });
+            }
+            if let Some(record) = pair.record.filter(|_| pair.local.delta == Delta::Absent) {
+                self.plan.group.unmark.push((record.id.clone(), record.version.clone()));
+            }
+            return Home::None;
+        };
+        let base = match (&link.base, pair.remote.delta, &pair.remote.fields) {
+            // Linked just now, without a difference: what the slot inherits is the agreement.
+            (None, Delta::Same, Some(fields)) => Some(State::Live(fields.clone())),
+            (base, ..) => base.clone(),
+        };
+        if base.is_some() {
+            self.settle_books(pair, link, base);
+        }
+        match (&link.base, root) {
+            (Some(State::Live(_)), _) => Home::Linked(link),
+            _ => Home::None,
+        }
+    }
+
+    /// Stores that both sides are at `base` now.
+    pub(super) fn settle_books(&mut self, pair: &Pair<'_>, link: &Link, base: Option<State>) {
+        let mut settled = link.clone();
+        settled.base = base;
+        settled.normaliser = normalise::VERSION;
+        settled.version = pair.version().cloned();
+        settled.revision = pair.revision().cloned();
+        settled.answer = None;
+        if let Some(item) = pair.item {
+            settled.remote = item.id.clone();
+        }
+        if settled != *link {
+            self.plan.group.links.push(settled.into());
+        }
+        self.clear(pair);
+    }
+
+    pub(super) fn clear(&mut self, pair: &Pair<'_>) {
+        self.clear_remote(pair);
+        self.clear_local(pair);
+    }
+
+    pub(super) fn clear_remote(&mut self, pair: &Pair<'_>) {
+        if let Some(item) = pair.item.filter(|item| item.pending) {
+            let seen = match &item.seen {
+                Seen::Live(_) => Seen::Base,
+                seen => seen.clone(),
+            };
+            self.plan.group.remote.push(RemoteItem { seen, pending: false, ..item.clone() });
+        }
+    }
+
+    pub(super) fn clear_local(&mut self, pair: &Pair<'_>) {
+        if let Some(record) = pair.record {
+            self.plan.group.unmark.push((record.id.clone(), record.version.clone()));
+        }
+    }
+
+    /// Nothing of an occurrence whose series is gone is pending; its values stay, for the day the series comes back.
+    pub(super) fn quiet(&mut self, pair: &Pair<'_>) {
+        if let Some(item) = pair.item.filter(|item| item.pending) {
+            self.plan.group.remote.push(RemoteItem { pending: false, ..item.clone() });
+        }
+        self.clear_local(pair);
+    }
+
+    pub(super) fn agree_gone(&mut self, pair: &'a Pair<'a>, _root: Option<&Link>) -> Home<'a> {
+        match pair.link {
+            Some(link) => self.settle_books(pair, link, Some(State::Gone)),
+            None => {
+                // Never linked and gone on both sides, or gone where the other side never had it: forget it.
+                if let Some(item) = pair.item {
+                    self.plan.group.forget.push(item.key.clone());
+                }
+                self.clear_local(pair);
+            }
+        }
+        Home::None
+    }
+
+    pub(super) fn skip(&mut self, pair: &Pair<'_>, reason: &str) {
+        // A linked record stays pending, so that what happened meanwhile is carried over once it is in scope again.
+        if pair.link.is_none() {
+            if let Some(item) = pair.item.filter(|item| item.pending) {
+                self.plan.group.remote.push(RemoteItem { pending: false, ..item.clone() });
+            }
+            self.clear_local(pair);
+        }
+        let mut row = self.blank_row(pair, Action::Skip, reason);
+        row.units.clear();
+        self.plan.rows.push(row);
+    }
+
+    pub(super) fn wait(&mut self, pair: &Pair<'_>, waiting: Waiting, reason: impl Into<String>) {
+        let mut row = self.blank_row(pair, Action::Wait, &reason.into());
+        row.waiting = Some(waiting);
+        row.conflict = waiting == Waiting::Conflict;
+        self.plan.rows.push(row);
+        // Whatever was planned for it before no longer stands, except what was refused and waits for a new version.
+        let record = pair.link.map(|link| &link.record).or(pair.record.map(|record| &record.id));
+        for entry in self.family.outbox.iter().filter(|entry| Some(&entry.record) == record) {
+            if matches!(entry.state, EntryState::Parked { .. }) {
+                self.operations.insert(entry.operation.clone());
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self, pair: &Pair<'_>, reason: &str, units: BTreeSet<Unit>) -> Home<'a> {
+        let mut row = self.blank_row(pair, Action::Wait, &format!("{reason}: somebody has to choose"));
+        row.waiting = Some(Waiting::Conflict);
+        row.conflict = true;
+        row.before = pair.remote.fields.as_ref().map(|fields| fields.only(&units));
+        row.after = pair.local.fields.as_ref().map(|fields| fields.only(&units));
+        row.units = units;
+        self.plan.rows.push(row);
+        Home::None
+    }
+
+    /// The series is being made anew in the calendar: every occurrence is looked at again once it is there.
+    pub(super) fn remember_to_write(&mut self, pair: &Pair<'_>) {
+        let Some(link) = pair.link else { return };
+        if pair.record.is_none() {
+            self.plan.group.marks.push(LocalMark {
+                id: link.record.clone(),
+                root: link.record_root.clone(),
+                version: link.version.clone().unwrap_or_else(|| "".into()),
+                record: None,
+            });
+        }
+        if let Some(item) = pair.item {
+            self.plan.group.forget.push(item.key.clone());
+        }
+    }
+}

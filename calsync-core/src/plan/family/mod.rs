@@ -1,0 +1,255 @@
+//! Plans one family: the root first, then its occurrences, in the order in which they have to be written.
+//!
+//! A deleted series takes its occurrences along, a change of one of its occurrences keeps it alive, and an occurrence is
+//! never written before its series exists on that side. Work that is not finished stays pending: an observation or a mark
+//! goes away only with the write (or the agreement) that settles it, so that nothing depends on a run being completed.
+
+mod books;
+mod both;
+mod local;
+mod remote;
+mod rows;
+
+use super::decide::{Decision, Delta, decide};
+use super::ids;
+use super::merge::{self, Merge, Winner, local_diff, merge};
+use super::observe::{Pair, pairs};
+use super::row::{Action, Row, Waiting};
+use super::scope::left_alone;
+use super::{FamilyPlan, Rules};
+use crate::binding::{EditOrDelete, Policy, Removal};
+use crate::host::{RecordChange, RecordWrite};
+use crate::id::{OperationId, RecordId, RemoteKey, Revision};
+use crate::model::{Fields, Occurrence, State, Unit, Writable, normalise};
+use crate::provider::{Mail, Write, WriteAction};
+use crate::store::{
+    Entry, EntryState, Expect, Family, Intent, JournalEntry, Link, LinkPut, LocalMark, RemoteItem, Seen,
+};
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// Plans a family.
+pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
+    let mut planner = Planner { family, rules, plan: FamilyPlan::default(), operations: BTreeSet::new() };
+    if family.outbox.iter().any(|entry| entry.state == EntryState::Sent) {
+        planner.plan.frozen = true;
+        return planner.plan;
+    }
+    let pairs = pairs(family, rules.binding, rules.provider);
+    let all = || pairs.root.iter().chain(&pairs.occurrences);
+    if all().any(|pair| pair.remote.delta == Delta::Unknown) {
+        for pair in all() {
+            if let Some(why) = &pair.remote.unreadable {
+                planner.wait(
+                    pair,
+                    Waiting::Quarantined,
+                    format!("the calendar's version cannot be read: {why}"),
+                );
+            }
+        }
+        return planner.plan;
+    }
+    match &pairs.root {
+        Some(root) => planner.series(root, &pairs.occurrences),
+        None => planner.rootless(&pairs.occurrences),
+    }
+    planner.drop_replaced_intents();
+    planner.write_down();
+    planner.expect_what_was_read();
+    planner.plan
+}
+
+/// What has become of the series for its occurrences.
+enum Home<'a> {
+    /// Linked on both sides; occurrences are written there.
+    Linked(&'a Link),
+    /// Made in the CRM by this plan.
+    NewLocal(Link),
+    /// Made in the calendar by this plan: occurrences follow once it is there.
+    NewRemote,
+    /// Made in a CRM with tables of its own: occurrences follow once it is there.
+    NewElsewhere,
+    /// Left alone, gone, or waiting: its occurrences as well.
+    None,
+}
+
+struct Planner<'a> {
+    family: &'a Family,
+    rules: &'a Rules<'a>,
+    plan: FamilyPlan,
+    /// Outbox operations that this plan stands by.
+    operations: BTreeSet<OperationId>,
+}
+
+impl<'a> Planner<'a> {
+    fn series(&mut self, root: &'a Pair<'a>, occurrences: &'a [Pair<'a>]) {
+        if root.record.is_some_and(|record| !record.sync) {
+            return self.skip(root, "flagged \"don't sync\" in the CRM");
+        }
+        let decision = self.with_occurrences(root, occurrences);
+        let home = self.carry_out(root, decision, None);
+        match home {
+            Home::Linked(link) => {
+                for pair in occurrences {
+                    self.occurrence(pair, link);
+                }
+            }
+            Home::NewLocal(link) => {
+                for pair in occurrences.iter().filter(|pair| pair.item.is_some()) {
+                    if pair.link.is_some()
+                        && pair.local.delta == Delta::Deleted
+                        && pair.remote.fields.is_some()
+                    {
+                        self.create_local(pair, Some(&link), "its series came back");
+                    } else {
+                        self.occurrence(pair, &link);
+                    }
+                }
+            }
+            Home::NewRemote => {
+                for pair in occurrences {
+                    self.remember_to_write(pair);
+                }
+            }
+            // Gone on both sides: its occurrences went with it.
+            Home::None if decision == Decision::Keep || decision == Decision::AgreeGone => {
+                for pair in occurrences {
+                    self.quiet(pair);
+                }
+            }
+            Home::NewElsewhere | Home::None => {}
+        }
+    }
+
+    /// The decision about the root, where a change of an occurrence counts as a change of the series that keeps it alive.
+    fn with_occurrences(&self, root: &Pair<'_>, occurrences: &[Pair<'_>]) -> Decision {
+        let decision = decide(root.local.delta, root.remote.delta);
+        let touched = |delta: Delta| matches!(delta, Delta::New | Delta::Edited | Delta::Deleted);
+        match decision {
+            Decision::DeleteRemote
+                if !root.reassigned && occurrences.iter().any(|pair| touched(pair.remote.delta)) =>
+            {
+                Decision::RemoteEditMeetsDelete
+            }
+            Decision::DeleteLocal if occurrences.iter().any(|pair| touched(pair.local.delta)) => {
+                Decision::LocalEditMeetsDelete
+            }
+            decision => decision,
+        }
+    }
+
+    /// Occurrences whose series is in neither the calendar nor the CRM: single appointments, each for itself.
+    fn rootless(&mut self, occurrences: &'a [Pair<'a>]) {
+        for pair in occurrences {
+            if pair.item.is_none() && pair.link.is_none() {
+                self.skip(pair, "its series is not kept in step");
+                continue;
+            }
+            if pair.record.is_some_and(|record| !record.sync) {
+                self.skip(pair, "flagged \"don't sync\" in the CRM");
+                continue;
+            }
+            let decision = decide(pair.local.delta, pair.remote.delta);
+            // A cancelled occurrence of a series that is not here says nothing.
+            let decision = if decision == Decision::CancelLocal { Decision::AgreeGone } else { decision };
+            self.carry_out(pair, decision, None);
+        }
+    }
+
+    fn occurrence(&mut self, pair: &'a Pair<'a>, root: &Link) {
+        if pair.record.is_some_and(|record| !record.sync) {
+            return self.skip(pair, "flagged \"don't sync\" in the CRM");
+        }
+        let decision = decide(pair.local.delta, pair.remote.delta);
+        // Seen alone at first, as a single appointment; now its series is here as well.
+        let joins = pair.link.is_some_and(|link| link.base.is_some() && link.record_root != root.record);
+        if joins && decision == Decision::Keep {
+            return self.join(pair, root);
+        }
+        self.carry_out(pair, decision, Some(root));
+    }
+
+    fn carry_out(&mut self, pair: &'a Pair<'a>, decision: Decision, root: Option<&Link>) -> Home<'a> {
+        let direction = self.rules.binding.direction;
+        match decision {
+            Decision::Keep | Decision::Wait => self.remember(pair, root),
+            Decision::CreateLocal => self.create_local(pair, root, "new in the calendar"),
+            Decision::CreateRemote => self.create_remote(pair, root, "new in the CRM"),
+            Decision::UpdateLocal | Decision::UpdateRemote | Decision::Merge => self.merge(pair, root),
+            Decision::DeleteLocal | Decision::CancelLocal => {
+                self.delete_local(pair, root, "deleted in the calendar", None)
+            }
+            Decision::DeleteRemote | Decision::CancelRemote => {
+                let why = if pair.reassigned {
+                    "given to another agent in the CRM"
+                } else {
+                    "deleted or cancelled in the CRM"
+                };
+                self.delete_remote(pair, root, why, None)
+            }
+            Decision::AgreeGone => self.agree_gone(pair, root),
+            Decision::LocalEditMeetsDelete => match self.edit_wins(pair) {
+                None => self.ask(pair, "changed in the CRM, deleted in the calendar", BTreeSet::new()),
+                Some(true) if direction.writes_remote() => self.create_remote(
+                    pair,
+                    root,
+                    "changed in the CRM, deleted in the calendar: the change wins",
+                ),
+                Some(_) => {
+                    let lost = pair.local.fields.clone();
+                    self.delete_local(
+                        pair,
+                        root,
+                        "changed in the CRM, deleted in the calendar: the deletion wins",
+                        lost,
+                    )
+                }
+            },
+            Decision::RemoteEditMeetsDelete => match self.edit_wins(pair) {
+                _ if pair.reassigned => {
+                    let lost = pair.remote.fields.clone();
+                    self.delete_remote(pair, root, "given to another agent in the CRM", lost)
+                }
+                None => self.ask(pair, "deleted in the CRM, changed in the calendar", BTreeSet::new()),
+                Some(true) if direction.writes_local() => self.create_local(
+                    pair,
+                    root,
+                    "deleted in the CRM, changed in the calendar: the change wins",
+                ),
+                Some(_) => {
+                    let lost = pair.remote.fields.clone();
+                    self.delete_remote(
+                        pair,
+                        root,
+                        "deleted in the CRM, changed in the calendar: the deletion wins",
+                        lost,
+                    )
+                }
+            },
+        }
+    }
+
+    /// Whether a change beats a deletion; `None` when a person has to say.
+    fn edit_wins(&self, pair: &Pair<'_>) -> Option<bool> {
+        // Never agreed on: the calendar's deletion is of an older record whose id is still reserved.
+        if pair.slot.is_none() && pair.link.is_some_and(|link| link.base.is_none()) {
+            return Some(true);
+        }
+        match self.rules.binding.edit_or_delete {
+            EditOrDelete::EditWins => Some(true),
+            EditOrDelete::DeleteWins => Some(false),
+            EditOrDelete::Ask => {
+                let local_wins = self.answer(pair)?;
+                Some(local_wins == matches!(pair.remote.delta, Delta::Deleted))
+            }
+        }
+    }
+
+    /// A person's answer, if it was given for just these versions.
+    fn answer(&self, pair: &Pair<'_>) -> Option<bool> {
+        let answer = pair.link?.answer.as_ref()?;
+        let current =
+            answer.version.as_ref() == pair.version() && answer.revision.as_ref() == pair.revision();
+        current.then_some(answer.local_wins)
+    }
+}

@@ -1,0 +1,281 @@
+//! Writes to the calendar, as intents for the outbox.
+//!
+//! Every change and deletion names the version it is made from: where none is known, the plan asks for the record to be read
+//! first. The same decision about the same versions is the same operation and is not planned twice.
+
+use super::*;
+
+impl<'a> Planner<'a> {
+    pub(super) fn create_remote(
+        &mut self,
+        pair: &'a Pair<'a>,
+        root: Option<&Link>,
+        reason: &str,
+    ) -> Home<'a> {
+        if !self.rules.binding.direction.writes_remote() {
+            self.skip(pair, "this binding does not write to the calendar");
+            return Home::None;
+        }
+        let Some(fields) = pair.local.fields.clone() else { return Home::None };
+        if let (Some(slot), Some(root)) = (pair.slot, root) {
+            self.write_occurrence(pair, root, slot, fields, reason);
+            return Home::None;
+        }
+        let Some(record) =
+            pair.record.map(|record| &record.id).or(pair.link.map(|link| &link.record)).cloned()
+        else {
+            return Home::None;
+        };
+        if pair.link.is_none()
+            && let Some(why) = left_alone(self.rules.binding, &fields, true)
+        {
+            self.skip(pair, why);
+            return Home::None;
+        }
+        // A deleted record keeps its id reserved: what comes back is made anew, under another one.
+        let taken =
+            |link: &Link| pair.item.is_some_and(|item| item.key == link.key && item.seen == Seen::Gone);
+        let incarnation = match pair.link {
+            Some(link) if link.base.is_some() || taken(link) => link.incarnation + 1,
+            Some(link) => link.incarnation,
+            None => 0,
+        };
+        let hash =
+            ids::remote_hash(self.rules.installation, &self.rules.binding.tenant, &record, incarnation);
+        let remote = self.rules.provider.create_id(&hash);
+        let key = RemoteKey::of(&remote, None);
+        let link = Link {
+            record: record.clone(),
+            record_root: record.clone(),
+            key: key.clone(),
+            remote: remote.clone(),
+            remote_root: remote.clone(),
+            slot: None,
+            base: None,
+            normaliser: normalise::VERSION,
+            version: None,
+            revision: None,
+            incarnation,
+            answer: None,
+        };
+        let operation = self.operation_of("create-remote", pair, &link);
+        let units: BTreeSet<Unit> = fields.iter().map(|(unit, _)| unit.clone()).collect();
+        let conflict = pair.remote.delta == Delta::Deleted;
+        let row = self.row(pair, Action::CreateRemote, reason, units, Some(&fields));
+        row.conflict = conflict;
+        row.key = Some(key);
+        row.record = Some(record);
+        let write = Write {
+            operation: operation.clone(),
+            mail: self.rules.binding.mail,
+            action: WriteAction::Create { id: remote, fields: fields.clone() },
+        };
+        let version = pair.version().cloned();
+        let intent = Intent::Remote { write, occurrence: None, base: State::Live(fields), version };
+        if pair.link != Some(&link) {
+            self.plan.group.links.push(link.clone().into());
+        }
+        if let Some(old) = pair.item.filter(|item| item.key != link.key) {
+            self.plan.group.forget.push(old.key.clone());
+        }
+        if pair.record.is_none() && pair.link.is_some_and(|link| link.base.is_some()) {
+            let version = link.version.clone().unwrap_or_else(|| "".into());
+            let mark =
+                LocalMark { id: link.record.clone(), root: link.record_root.clone(), version, record: None };
+            self.plan.group.marks.push(mark);
+        }
+        self.intend(operation, &link, intent);
+        Home::NewRemote
+    }
+
+    /// An occurrence that the CRM changed. The calendar has something in the slot already, if only what the series puts
+    /// there; it is read first, so that the write can name the version it is made from.
+    pub(super) fn write_occurrence(
+        &mut self,
+        pair: &'a Pair<'a>,
+        root: &Link,
+        slot: crate::model::Slot,
+        fields: Fields,
+        reason: &str,
+    ) {
+        let id = self.rules.provider.occurrence_id(&root.remote, &slot);
+        let Some(item) = pair.item else {
+            self.plan.look_remote.push(id);
+            return;
+        };
+        let revive = matches!(item.seen, Seen::Gone);
+        let there = pair.remote.fields.clone().or_else(|| pair.inherited.clone()).unwrap_or_default();
+        let mut units = if revive {
+            fields.iter().map(|(unit, _)| unit.clone()).collect()
+        } else {
+            local_diff(&fields, &there)
+        };
+        units.retain(|unit| item.writable.allows(unit));
+        let mut after = there.clone();
+        after.take_from(&fields, &units);
+        let link = self.link_under(pair, item, root);
+        if units.is_empty() && !revive {
+            // The CRM has a record of its own for an occurrence that is just like the rest.
+            return self.settle_books(pair, &link_kept(pair, link), Some(State::Live(there)));
+        }
+        self.update_remote(
+            pair,
+            link,
+            item,
+            units,
+            after,
+            State::Live(fields),
+            revive,
+            reason,
+            Action::UpdateRemote,
+        );
+    }
+
+    pub(super) fn delete_remote(
+        &mut self,
+        pair: &'a Pair<'a>,
+        root: Option<&Link>,
+        reason: &str,
+        lost: Option<Fields>,
+    ) -> Home<'a> {
+        let is_root = root.is_none();
+        if !self.rules.binding.direction.writes_remote() {
+            self.skip(pair, "this binding does not write to the calendar");
+            return Home::None;
+        }
+        let (link, item) = match (pair.link, pair.item, pair.slot, root) {
+            (_, None, Some(slot), Some(root)) => {
+                let id = self.rules.provider.occurrence_id(&root.remote, &slot);
+                self.plan.look_remote.push(id);
+                return Home::None;
+            }
+            (_, Some(item), Some(_), Some(root)) => (self.link_under(pair, item, root), item),
+            (Some(link), Some(item), ..) => (link.clone(), item),
+            (Some(link), None, ..) if link.base.is_some() => {
+                self.plan.look_remote.push(link.remote.clone());
+                return Home::None;
+            }
+            // Never in the calendar: nothing to delete there. A creation that was not sent is dropped.
+            (Some(link), None, ..) => {
+                self.plan.group.unlink.push(link.record.clone());
+                self.clear_local(pair);
+                return Home::None;
+            }
+            (None, ..) => {
+                self.clear_local(pair);
+                return Home::None;
+            }
+        };
+        if item.writable == Writable::Nothing {
+            self.wait(
+                pair,
+                Waiting::Forbidden,
+                format!("{reason}, but the calendar does not let this entry be deleted"),
+            );
+            return Home::None;
+        }
+        if is_root && self.rules.hold_deletions.1 {
+            let why = format!("{reason}; held back: more deletions in the calendar than one run may make");
+            self.wait(pair, Waiting::Guarded, why);
+            return Home::None;
+        }
+        let operation = self.operation_of("delete-remote", pair, &link);
+        let row = self.row(pair, Action::DeleteRemote, reason, BTreeSet::new(), None);
+        row.conflict = lost.is_some();
+        row.lost = lost;
+        let write = Write {
+            operation: operation.clone(),
+            mail: self.rules.binding.mail,
+            action: WriteAction::Delete { id: item.id.clone(), revision: Some(item.revision.clone()) },
+        };
+        let version = pair.version().cloned();
+        let intent =
+            Intent::Remote { write, occurrence: item.occurrence.clone(), base: State::Gone, version };
+        if pair.link.is_none() || pair.link.is_some_and(|old| old.key != link.key) {
+            self.plan.group.links.push(link.clone().into());
+        }
+        self.intend(operation, &link, intent);
+        Home::None
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn update_remote(
+        &mut self,
+        pair: &'a Pair<'a>,
+        link: Link,
+        item: &RemoteItem,
+        units: BTreeSet<Unit>,
+        after: Fields,
+        base: State,
+        revive: bool,
+        reason: &str,
+        action: Action,
+    ) {
+        let operation = self.operation_of("update-remote", pair, &link);
+        self.row(pair, action, reason, units.clone(), Some(&after));
+        let write = Write {
+            operation: operation.clone(),
+            mail: self.rules.binding.mail,
+            action: WriteAction::Update {
+                id: item.id.clone(),
+                revision: Some(item.revision.clone()),
+                units,
+                fields: after.clone(),
+                revive,
+            },
+        };
+        let agrees = matches!(&base, State::Live(local) if local_diff(local, &after).is_empty());
+        let version = pair.version().filter(|_| agrees).cloned();
+        let intent =
+            Intent::Remote { write, occurrence: item.occurrence.clone(), base: State::Live(after), version };
+        if pair.link != Some(&link) {
+            self.plan.group.links.push(link.clone().into());
+        }
+        self.intend(operation, &link, intent);
+    }
+
+    /// Puts an intent into the outbox, unless the same one is there already.
+    pub(super) fn intend(&mut self, operation: OperationId, link: &Link, intent: Intent) {
+        self.operations.insert(operation.clone());
+        if let Some(entry) = self.family.outbox.iter().find(|entry| entry.operation == operation) {
+            if let EntryState::Parked { reason, .. } = &entry.state
+                && let Some(row) = self.plan.rows.last_mut()
+            {
+                row.action = Action::Wait;
+                row.waiting = Some(Waiting::Refused);
+                row.reason = format!("refused before: {reason}");
+            }
+            if let Some(row) = self.plan.rows.last_mut() {
+                row.again = true;
+            }
+            return;
+        }
+        self.plan.group.outbox.push(Entry {
+            sequence: 0,
+            operation,
+            record: link.record.clone(),
+            root: link.record_root.clone(),
+            state: EntryState::Planned,
+            due: self.rules.now,
+            attempts: 0,
+            intent,
+        });
+    }
+
+    pub(super) fn drop_replaced_intents(&mut self) {
+        for entry in &self.family.outbox {
+            let stands = self.operations.contains(&entry.operation);
+            if !stands && entry.state != EntryState::Sent && self.plan.look_remote.is_empty() {
+                self.plan.group.outbox_drop.push(entry.operation.clone());
+            }
+        }
+    }
+}
+
+/// The link as it is stored already, where there is one: books are kept only where something changes.
+fn link_kept(pair: &Pair<'_>, link: Link) -> Link {
+    match pair.link {
+        Some(old) if old.key == link.key => old.clone(),
+        _ => link,
+    }
+}

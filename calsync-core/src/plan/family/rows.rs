@@ -1,0 +1,144 @@
+//! Links, operations, and the rows that tell people what was decided.
+
+use super::*;
+
+impl<'a> Planner<'a> {
+    /// The link of a remote record that is seen for the first time.
+    pub(super) fn link_of(&self, pair: &Pair<'_>, item: &RemoteItem, root: Option<&Link>) -> Link {
+        let record = match pair.record {
+            Some(record) => record.id.clone(),
+            None => ids::record_id(self.rules.installation, self.rules.binding, &item.key),
+        };
+        Link {
+            record_root: root.map_or_else(|| record.clone(), |root| root.record.clone()),
+            record,
+            key: item.key.clone(),
+            remote: item.id.clone(),
+            remote_root: item.root.clone(),
+            slot: pair.slot,
+            base: None,
+            normaliser: normalise::VERSION,
+            version: None,
+            revision: None,
+            incarnation: 0,
+            answer: None,
+        }
+    }
+
+    /// The link of an occurrence under the series as it is now.
+    pub(super) fn link_under(&self, pair: &Pair<'_>, item: &RemoteItem, root: &Link) -> Link {
+        match pair.link {
+            Some(link) if link.key == item.key => link.clone(),
+            Some(link) => Link { record: link.record.clone(), ..self.link_of(pair, item, Some(root)) },
+            None => self.link_of(pair, item, Some(root)),
+        }
+    }
+
+    pub(super) fn operation(&self, what: &str, pair: &Pair<'_>, record: RecordId) -> OperationId {
+        let versions = (pair.version().map(|v| v.as_str()), pair.revision().map(|r| r.as_str()));
+        ids::operation(self.rules.installation, self.rules.binding, what, &record, versions, pair.link)
+    }
+
+    pub(super) fn operation_of(&self, what: &str, pair: &Pair<'_>, link: &Link) -> OperationId {
+        let versions = (pair.version().map(|v| v.as_str()), pair.revision().map(|r| r.as_str()));
+        ids::operation(self.rules.installation, self.rules.binding, what, &link.record, versions, Some(link))
+    }
+
+    /// Flags and values are read in the transaction that plans the write: every record that was read must still be there as it was.
+    pub(super) fn expect_what_was_read(&mut self) {
+        if !self.rules.own_table || !self.plan.writes() {
+            return;
+        }
+        for record in self.family.local.iter().filter_map(|mark| mark.record.as_ref()) {
+            let version = record.fields.is_some().then(|| record.version.clone());
+            self.plan.group.expects.push(Expect { record: record.id.clone(), version });
+        }
+    }
+
+    /// The journal goes with the group, so that there is an entry exactly when a write was planned, and once.
+    pub(super) fn write_down(&mut self) {
+        for row in self.plan.rows.iter().filter(|row| row.writes() && !row.again) {
+            let Some(record) = row.record.clone().or_else(|| {
+                row.key.as_ref().map(|key| ids::record_id(self.rules.installation, self.rules.binding, key))
+            }) else {
+                continue;
+            };
+            self.plan.group.journal.push(JournalEntry {
+                at: self.rules.now,
+                run: self.rules.run.clone(),
+                record,
+                key: row.key.clone(),
+                side: row.action.side(),
+                action: row.action.as_str().to_owned(),
+                reason: row.reason.clone(),
+                before: row.before.clone(),
+                after: row.after.clone(),
+                lost: row.lost.clone(),
+            });
+        }
+    }
+
+    pub(super) fn blank_row(&self, pair: &Pair<'_>, action: Action, reason: &str) -> Row {
+        let fields = pair.local.fields.as_ref().or(pair.remote.fields.as_ref());
+        let base = pair.link.and_then(|link| link.base.as_ref()).and_then(State::fields);
+        let shown = fields.or(base).or(pair.inherited.as_ref());
+        let private = shown
+            .and_then(|fields| fields.get("visibility"))
+            .and_then(|v| v.as_str())
+            .is_some_and(|v| v == "private" || v == "confidential");
+        let summary = shown.and_then(|fields| fields.get("summary")).and_then(|s| s.as_str());
+        Row {
+            action,
+            slot: pair.slot,
+            again: false,
+            record: pair.link.map(|link| &link.record).or(pair.record.map(|record| &record.id)).cloned(),
+            key: pair.item.map(|item| &item.key).or(pair.link.map(|link| &link.key)).cloned(),
+            summary: if private { None } else { Some(summary.unwrap_or("(no title)").to_owned()) },
+            reason: reason.to_owned(),
+            units: BTreeSet::new(),
+            before: None,
+            after: None,
+            lost: None,
+            waiting: None,
+            conflict: false,
+            guests_told: 0,
+            guests_untold: 0,
+            versions: (pair.version().map(|v| v.to_string()), pair.revision().map(|r| r.to_string())),
+        }
+    }
+
+    /// Adds a row for something that is written, and its journal entry.
+    pub(super) fn row(
+        &mut self,
+        pair: &Pair<'_>,
+        action: Action,
+        reason: &str,
+        units: BTreeSet<Unit>,
+        after: Option<&Fields>,
+    ) -> &mut Row {
+        let mut row = self.blank_row(pair, action, reason);
+        let target = match action {
+            Action::CreateLocal | Action::UpdateLocal | Action::DeleteLocal | Action::Merge => &pair.local,
+            _ => &pair.remote,
+        };
+        row.before = target
+            .fields
+            .as_ref()
+            .map(|fields| if units.is_empty() { fields.clone() } else { fields.only(&units) });
+        row.after = after.map(|fields| fields.only(&units));
+        if matches!(action, Action::CreateRemote | Action::UpdateRemote | Action::DeleteRemote) {
+            let fields = after.or(pair.remote.fields.as_ref());
+            let guests = fields
+                .map_or(0, |f| f.iter().filter(|(unit, _)| unit.as_str().starts_with("attendee/")).count());
+            let guests = u32::try_from(guests).unwrap_or(u32::MAX);
+            match self.rules.binding.mail {
+                Mail::Nobody => row.guests_untold = guests,
+                Mail::Guests | Mail::ExternalGuests => row.guests_told = guests,
+            }
+        }
+        row.units = units;
+        self.plan.rows.push(row);
+        let at = self.plan.rows.len() - 1;
+        &mut self.plan.rows[at]
+    }
+}
