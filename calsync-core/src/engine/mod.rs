@@ -13,6 +13,8 @@ mod observe;
 mod plan;
 mod push;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use appointments::{Appointments, Shown};
 pub use builder::EngineBuilder;

@@ -6,12 +6,12 @@
 
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::RemoteKey;
+use crate::id::{RecordId, RemoteKey};
 use crate::plan::settle::{gone, observed};
-use crate::plan::sighting::{self, Sighting, sight};
+use crate::plan::sighting::{self, Sighting, made_by_us, sight};
 use crate::provider::{Item, Next, Page, Start};
 use crate::report::Listed;
-use crate::store::{Group, Link, LocalMark, RemoteItem};
+use crate::store::{Group, Link, LinkPut, LocalMark, RemoteItem};
 use std::collections::BTreeMap;
 
 /// Most pages of one listing: an endless chain of page tokens is an error, not a hang.
@@ -184,7 +184,12 @@ impl Pass<'_> {
         let known: BTreeMap<&RemoteKey, &RemoteItem> = known.iter().map(|item| (&item.key, item)).collect();
         let mut group = Group::default();
         let provider = &*self.provider;
+        let mut found: BTreeMap<RecordId, Link> = BTreeMap::new();
         for (key, item) in &items {
+            if let (Item::Record(record), None) = (item, links.get(key)) {
+                let ours = made_by_us(record, &self.installation, &self.binding.tenant, provider);
+                found.extend(ours.map(|link| (link.record.clone(), link)));
+            }
             let (link, known) = (links.get(key).copied(), known.get(key).copied());
             let mut sighting = sight(item, link, known, generation, confirmed, provider);
             if sighting == Sighting::Confirm {
@@ -204,6 +209,13 @@ impl Pass<'_> {
                 }
                 Sighting::Forget(key) => group.forget.push(key),
             }
+        }
+        if !found.is_empty() {
+            let records: Vec<_> = found.keys().cloned().collect();
+            for linked in store.links(&self.binding.tenant, &self.binding.id, &records).await? {
+                found.remove(&linked.record);
+            }
+            group.links.extend(found.into_values().map(LinkPut::from));
         }
         Ok(group)
     }

@@ -61,7 +61,14 @@ pub fn operation(
         versions.1.unwrap_or("-"),
         &incarnation,
     ];
-    OperationId::new(hex(&hash(&parts)[..16]))
+    OperationId::new(format!("{}.{record}", hex(&hash(&parts)[..16])))
+}
+
+/// The CRM record that an operation of calsync was about. The operation travels inside what it writes, so this is how a
+/// record is recognised whose link was lost: by an older binding, or with the last commits of a store.
+pub fn record_of(operation: &OperationId) -> Option<RecordId> {
+    let (_, record) = operation.as_str().split_once('.')?;
+    Some(RecordId::from(record))
 }
 
 /// The name of the lease that a run of the binding holds.

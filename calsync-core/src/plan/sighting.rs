@@ -4,8 +4,9 @@
 //! else becomes an observation to decide about. Two things are not believed without reading the record once more: that
 //! something came back which both sides had deleted, and (in the sweep) that something is gone because a listing lacks it.
 
+use super::ids;
 use super::settle::unreadable;
-use crate::id::RemoteKey;
+use crate::id::{InstallationId, RemoteKey, Tenant};
 use crate::model::{RemoteRecord, State};
 use crate::provider::{Item, Provider};
 use crate::store::{Link, RemoteItem, Seen};
@@ -91,6 +92,39 @@ pub fn sight(
         },
         (None, ..) => observe(unless_decided(seen, record, known, generation), known),
     }
+}
+
+/// How often a record can have been made anew and still be recognised.
+const INCARNATIONS_MAX: u32 = 16;
+
+/// The link of a record that calsync made and has no link to: its stamp names the CRM record, and its id proves it. The
+/// stamp alone proves nothing, because Google copies it when a series is split.
+pub fn made_by_us(
+    record: &RemoteRecord,
+    installation: &InstallationId,
+    tenant: &Tenant,
+    provider: &dyn Provider,
+) -> Option<Link> {
+    if record.occurrence.is_some() || record.state == State::Gone {
+        return None;
+    }
+    let of = ids::record_of(record.stamp.as_ref()?)?;
+    let id = |incarnation| provider.create_id(&ids::remote_hash(installation, tenant, &of, incarnation));
+    let incarnation = (0..INCARNATIONS_MAX).find(|incarnation| id(*incarnation) == record.id)?;
+    Some(Link {
+        record: of.clone(),
+        record_root: of,
+        key: record.key(),
+        remote: record.id.clone(),
+        remote_root: record.id.clone(),
+        slot: None,
+        base: None,
+        normaliser: crate::model::normalise::VERSION,
+        version: None,
+        revision: None,
+        incarnation,
+        answer: None,
+    })
 }
 
 /// What was looked at and left alone in this generation stays left alone.
