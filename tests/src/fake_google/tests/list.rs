@@ -1,0 +1,3 @@
+//! Listings: pages, tokens, filters, and what becomes of deleted events.
+
+use super::*;
