@@ -114,7 +114,10 @@ impl FakeGoogle {
         new.hidden = false;
         let stamp = self.tick(now);
         (new.updated, new.etag, new.touched) = (stamp, stamp, now.timestamp_millis());
-        self.put(guest, new);
+        self.put(guest, new.clone());
+        if let Some(old) = old {
+            self.follow_series(now, guest, &old, &new);
+        }
     }
 
     fn cancel_copy(&mut self, now: DateTime<Utc>, guest: &str, source: &Event) {

@@ -420,7 +420,7 @@ impl FakeGoogle {
         series
             .between(filter.from, to, &calendar.zone)
             .iter()
-            .filter(|slot| !calendar.events.contains_key(&instance_id(&event.id, slot)))
+            .filter(|slot| free(calendar, &instance_id(&event.id, slot)))
             .map(|slot| calendar.occurrence(event, series, slot))
             .filter(wanted)
             .collect()
@@ -543,7 +543,7 @@ impl FakeGoogle {
             .collect();
         if let Some(series) = &master.series {
             for slot in series.between(from, horizon, &calendar.zone) {
-                if !calendar.events.contains_key(&instance_id(&master.id, &slot)) {
+                if free(calendar, &instance_id(&master.id, &slot)) {
                     instances.push(calendar.occurrence(master, series, &slot));
                 }
             }
@@ -627,6 +627,11 @@ fn whole_seconds(at: DateTime<Utc>) -> DateTime<Utc> {
 fn type_matches(event: &Event, filter: &Filter<'_>) -> bool {
     let own = event.fields.get("eventType").and_then(Value::as_str).unwrap_or("default");
     filter.types.is_empty() || filter.types.contains(&own)
+}
+
+/// Whether no exception stands in the way of the occurrence; those that went with a deleted series do not.
+fn free(calendar: &Calendar, id: &str) -> bool {
+    calendar.events.get(id).is_none_or(|event| event.hidden)
 }
 
 fn too_new(event: &Event, filter: &Filter<'_>) -> bool {

@@ -31,6 +31,7 @@ mod refusal;
 mod reply;
 mod seal;
 mod types;
+mod ui;
 mod view;
 mod when;
 mod world;

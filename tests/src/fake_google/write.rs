@@ -257,7 +257,7 @@ impl FakeGoogle {
     }
 
     /// What a write to a series means for its exceptions.
-    fn follow_series(&mut self, now: DateTime<Utc>, calendar_id: &str, old: &Event, new: &Event) {
+    pub(crate) fn follow_series(&mut self, now: DateTime<Utc>, calendar_id: &str, old: &Event, new: &Event) {
         if old.series.is_none() || new.slot.is_some() {
             return;
         }
