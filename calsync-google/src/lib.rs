@@ -1,1 +1,45 @@
-//! calsync-google
+//! Google Calendar for calsync: credentials, calls, and the translation of events.
+//!
+//! [`Google`] implements [`calsync_core::provider::Provider`]. It decides nothing: it lists, reads and writes events of one
+//! calendar at a time, on behalf of one person, and says in the canonical model what it saw.
+//!
+//! ```no_run
+//! use calsync_google::{Google, ServiceAccountKey};
+//!
+//! # fn main() -> calsync_core::Result<()> {
+//! let google = Google::service_account(ServiceAccountKey::from_file("key.json")?).build()?;
+//! # let _ = google;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it promises
+//!
+//! * **Series, not occurrences.** Listings use `singleEvents=false`: a series is one record, what differs from it is another,
+//!   and a cancelled occurrence is kept. Expansion in the provider would lose deletions and never end.
+//! * **Nothing is lost on the way.** Every field is optional on reading, unknown fields travel in `extra`, and writing is a
+//!   PATCH of the units that changed, so that what calsync does not model stays as Google has it.
+//! * **Nobody is mailed by accident.** Every write names `sendUpdates`.
+//! * **Errors are told apart by reason.** The same HTTP status means opposite things in this API; see `wire::error`.
+//! * **Endpoints are constants.** They change only in code ([`GoogleBuilder::endpoints`]); never through a key file, never
+//!   through an answer.
+//!
+//! Facts about the API are commented where they are used. Where Google's guide and its behaviour differ, the behaviour that
+//! maintained clients have met is what counts.
+
+mod auth;
+mod call;
+mod config;
+mod decode;
+mod encode;
+mod project;
+mod provider;
+pub(crate) mod wire;
+
+pub use auth::{OAuthClient, ServiceAccountKey};
+pub use config::{Endpoints, GoogleBuilder, SCOPE_CALENDAR, SCOPE_EVENTS};
+pub use provider::Google;
+
+/// The private extended property that carries the operation which last wrote an event. It rides inside writes that are made
+/// anyway, and is left out of the canonical properties.
+pub const STAMP: &str = "calsyncOperation";

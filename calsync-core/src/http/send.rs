@@ -28,7 +28,7 @@ pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
 }
 
 /// Sends calls to one API.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Sender {
     base: BaseUrl,
     transport: Arc<dyn Transport>,
@@ -134,6 +134,13 @@ impl Sender {
             tracing::debug!(call = call_name(call), kind = error.kind().as_str(), attempt, ?wait, "waiting");
             self.clock.sleep(wait).await;
         }
+    }
+}
+
+/// Says where it sends to. What is below keeps requests or tokens in ways that this cannot know, so it is not printed.
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("base", &self.base).field("backoff", &self.backoff).finish_non_exhaustive()
     }
 }
 
