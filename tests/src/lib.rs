@@ -4,3 +4,4 @@
 //! and answers what it does not know with a refusal and never with an empty success.
 
 pub mod fake_google;
+pub mod sim;

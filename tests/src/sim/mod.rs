@@ -1,0 +1,16 @@
+//! A seeded simulation of everything: the real engine and the real Google provider over a gated store and the fake Google.
+//!
+//! One seed is one history: who edits what on which side, which requests fail and how, where the process crashes and what
+//! happens between two of its steps all follow from it. A history ends with its faults switched off; then both sides must
+//! agree, nothing may be lost, doubled or brought back, nobody may have been mailed, and the next run must write nothing.
+//!
+//! The oracle knows no planner. It compares what the two sides show (the CRM's own expansion of series, Google's own), and
+//! what users wrote with what is visible or was kept in the journal.
+
+pub mod gate;
+mod oracle;
+mod user;
+mod world;
+
+pub use oracle::{Violation, shown_in_crm, shown_in_google};
+pub use world::{History, World, WorldSettings, run_history};

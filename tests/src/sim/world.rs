@@ -1,0 +1,362 @@
+//! The world of one history: a CRM, Google, and processes that come and go.
+
+use super::gate::{Ended, FaultRates, Gate, SimClock, SimStore, SimTransport, drive, now};
+use super::oracle::{self, Violation};
+use super::user::Users;
+use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
+use calsync_core::binding::{Binding, DeletionsMax, EditOrDelete, Policy};
+use calsync_core::clock::{Clock, EntropyExt, SeededEntropy};
+use calsync_core::engine::Engine;
+use calsync_core::http::BaseUrl;
+use calsync_core::provider::Mail;
+use calsync_core::report::Report;
+use calsync_core::store::{MemoryStore, Store};
+use calsync_core::{ErrorKind, Secret};
+use calsync_google::{Endpoints, Google, OAuthClient};
+use sha2::{Digest, Sha256};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// The calendars of the world: two of one agent, one of another.
+pub const CALENDARS: [(&str, &str); 3] = [
+    ("amy@example.com", "amy@example.com"),
+    ("amy@example.com", "amy-team@group.calendar.google.com"),
+    ("bob@example.com", "bob@example.com"),
+];
+
+/// What kind of history it is.
+#[derive(Clone, Copy, Debug)]
+pub struct WorldSettings {
+    /// Steps of the history.
+    pub steps: u64,
+    /// How often requests fail while it lasts.
+    pub faults: FaultRates,
+    /// In thousandths of all runs: the process crashes somewhere in it.
+    pub crashes: u64,
+    /// Whether users edit between two steps of a run.
+    pub between: bool,
+}
+
+impl WorldSettings {
+    /// What a seed stands for: calm, faulty, crashing, and everything at once, in turn.
+    pub fn of(seed: u64) -> Self {
+        let faults = FaultRates {
+            lost_request: 15,
+            lost_answer: 30,
+            cut_answer: 10,
+            unavailable: 20,
+            rate_limited: 10,
+            rate_forbidden: 10,
+            tokens_expire: 5,
+            sync_tokens_expire: 10,
+            html: 5,
+        };
+        let calm = FaultRates { sync_tokens_expire: 10, ..FaultRates::default() };
+        match seed % 4 {
+            0 => Self { steps: 14, faults: calm, crashes: 0, between: false },
+            1 => Self { steps: 16, faults, crashes: 0, between: true },
+            2 => Self { steps: 16, faults: calm, crashes: 600, between: true },
+            _ => Self { steps: 20, faults, crashes: 400, between: true },
+        }
+    }
+}
+
+/// A CRM, Google, and what is between them.
+#[derive(Debug)]
+pub struct World {
+    /// The seed it follows.
+    pub seed: u64,
+    /// Its time.
+    pub clock: Arc<SimClock>,
+    /// Its chance, for everything but the engine's own.
+    pub chance: Arc<SeededEntropy>,
+    /// Google.
+    pub fake: Arc<Mutex<FakeGoogle>>,
+    /// What survives a crash.
+    pub store: MemoryStore,
+    /// How requests fail at present.
+    pub rates: Arc<Mutex<FaultRates>>,
+    /// The bindings.
+    pub bindings: Vec<Binding>,
+    /// Sees every exchange with Google.
+    pub watch: Option<fn(&http::Method, &str, &[u8], u16, &[u8])>,
+    incarnation: u64,
+}
+
+/// What a history came to.
+#[derive(Debug)]
+pub struct History {
+    /// Its seed.
+    pub seed: u64,
+    /// A hash of everything that was asked of Google and of what the store holds at the end.
+    pub trace: String,
+    /// Steps of all runs.
+    pub gates: u64,
+    /// Requests that Google handled.
+    pub requests: u64,
+    /// Crashes.
+    pub crashes: u64,
+    /// What users did.
+    pub edits: u64,
+}
+
+impl World {
+    /// The world at the beginning of a seed's history.
+    ///
+    /// # Panics
+    /// When the pieces do not fit together, which is a bug of the test.
+    #[allow(clippy::expect_used)]
+    pub fn new(seed: u64, watch: Option<fn(&http::Method, &str, &[u8], u16, &[u8])>) -> Self {
+        let clock = SimClock::new("2026-10-20T08:00:00Z".parse().expect("a time"));
+        let chance = Arc::new(SeededEntropy::new(seed ^ 0x5eed));
+        let mut fake = FakeGoogle::new();
+        for (owner, calendar) in CALENDARS {
+            if owner == calendar {
+                fake.account(owner);
+            } else {
+                fake.calendar(owner, calendar, "Team");
+            }
+            fake.set_zone(calendar, "America/New_York");
+        }
+        fake.oauth_client("client", "secret");
+        for (owner, _) in CALENDARS {
+            fake.refresh_token(owner, "client", owner, &["https://www.googleapis.com/auth/calendar"]);
+        }
+        *fake.behaviour_mut() = behaviour(fake.behaviour().clone(), &chance);
+        let store = MemoryStore::new(clock.clone(), format!("installation-{seed}").into());
+        let mut world = Self {
+            seed,
+            clock,
+            chance,
+            fake: Arc::new(Mutex::new(fake)),
+            store,
+            rates: Arc::default(),
+            bindings: Vec::new(),
+            watch,
+            incarnation: 0,
+        };
+        let (engine, _) = world.process(false);
+        let policy = [Policy::Remote, Policy::Local, Policy::Newest][world.chance.below(3) as usize];
+        let edit_or_delete = [EditOrDelete::EditWins, EditOrDelete::DeleteWins][usize::from(world.chance.below(4) == 0)];
+        for (agent, calendar) in CALENDARS {
+            let mail = if seed % 5 == 0 { Mail::Guests } else { Mail::Nobody };
+            let new = Binding::two_way(agent)
+                .to(agent, calendar)
+                .policy(policy)
+                .edit_or_delete(edit_or_delete)
+                .mail(mail)
+                .push_past(true)
+                .deletions_max(DeletionsMax { count: 1_000, percent: 100 });
+            world.bindings.push(now(engine.bind(new)).expect("a binding"));
+        }
+        world
+    }
+
+    /// A process: an engine with its own gate. Everything it knows is in the store.
+    ///
+    /// # Panics
+    /// As [`World::new`].
+    #[allow(clippy::expect_used)]
+    pub fn process(&mut self, yields: bool) -> (Engine, Arc<Gate>) {
+        let gate = Gate::new(yields);
+        self.incarnation += 1;
+        let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation));
+        let mut builder = Engine::builder(SimStore { inner: self.store.clone(), gate: Arc::clone(&gate) })
+            .clock(self.clock.clone())
+            .entropy(entropy.clone())
+            .page_records_max(3);
+        for (owner, _) in CALENDARS {
+            let transport = SimTransport {
+                fake: Arc::clone(&self.fake),
+                clock: self.clock.clone(),
+                gate: Arc::clone(&gate),
+                rates: Arc::clone(&self.rates),
+                chance: Arc::clone(&self.chance),
+                watch: self.watch,
+            };
+            let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
+            let google = Google::refresh_token(client, Secret::new(owner))
+                .endpoints(Endpoints {
+                    api: BaseUrl::new("http://127.0.0.1:1/calendar/v3").expect("an address"),
+                    token: BaseUrl::new("http://127.0.0.1:1/token").expect("an address"),
+                })
+                .transport(Arc::new(transport))
+                .clock(self.clock.clone())
+                .entropy(entropy.clone())
+                .page_size(4)
+                .build()
+                .expect("a provider");
+            builder = builder.provider(owner, google);
+        }
+        (builder.build().expect("an engine"), gate)
+    }
+
+    /// Google.
+    pub fn google(&self) -> MutexGuard<'_, FakeGoogle> {
+        self.fake.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn set_rates(&self, rates: FaultRates) {
+        *self.rates.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = rates;
+    }
+
+    /// With `CALSYNC_SIM_TRACE` set, prints what happens: for looking into one seed.
+    fn tell(&self, what: &dyn std::fmt::Display) {
+        if std::env::var_os("CALSYNC_SIM_TRACE").is_some() {
+            println!("{what}");
+        }
+    }
+
+    /// Runs one binding without disturbance.
+    ///
+    /// # Errors
+    /// What the run failed with.
+    pub fn run_calmly(&mut self, at: usize) -> calsync_core::Result<Report> {
+        let (engine, gate) = self.process(false);
+        let binding = self.bindings[at].clone();
+        self.clock.advance(Duration::from_secs(600));
+        match drive(&gate, engine.run(&binding), || ()) {
+            Ended::Finished(result) => result,
+            Ended::Crashed => Err(calsync_core::Error::new(ErrorKind::Invariant, "nothing was to crash")),
+        }
+    }
+
+    /// Runs everything until nothing changes any more.
+    ///
+    /// # Errors
+    /// The invariant that does not hold: it must come to rest within a few rounds, and then write nothing.
+    pub fn come_to_rest(&mut self) -> Result<(), Violation> {
+        self.set_rates(FaultRates::default());
+        // What waits for its time, waits for an hour at the most.
+        self.clock.advance(Duration::from_secs(2 * 3600));
+        let mut quiet = 0;
+        for _ in 0..10 {
+            let writes = self.google().journal().iter().filter(|entry| entry.wrote()).count();
+            let mut wrote = false;
+            for at in 0..self.bindings.len() {
+                let report = self.run_calmly(at).map_err(|e| Violation::new("C15", format!("a calm run failed: {e}")))?;
+                wrote |= report.wrote();
+                self.tell(&report);
+                if !report.waiting.is_empty() {
+                    return Err(Violation::new("C1", format!("something waits: {report}")));
+                }
+            }
+            let written = self.google().journal().iter().filter(|entry| entry.wrote()).count() - writes;
+            quiet = if wrote || written > 0 { 0 } else { quiet + 1 };
+            if quiet == 1 {
+                return Ok(());
+            }
+        }
+        Err(Violation::new("C1", "it does not come to rest"))
+    }
+}
+
+/// Undocumented behaviour is drawn: calsync must get along with either.
+fn behaviour(mut behaviour: Behaviour, chance: &SeededEntropy) -> Behaviour {
+    let flip = || chance.below(2) == 0;
+    behaviour.cancelled_masters_listed = flip();
+    behaviour.list_exceptions_of_deleted_series = flip();
+    behaviour.master_write_touches_exceptions = flip();
+    behaviour.unchanged_write_alters_etag = flip();
+    behaviour.exceptions_on_master_change = if flip() { ExceptionPolicy::Keep } else { ExceptionPolicy::Reset };
+    behaviour
+}
+
+/// Plays a seed's history from its beginning to its end.
+///
+/// # Errors
+/// The invariant that it breaks.
+pub fn run_history(
+    seed: u64,
+    settings: WorldSettings,
+    watch: Option<fn(&http::Method, &str, &[u8], u16, &[u8])>,
+) -> Result<History, Violation> {
+    let mut world = World::new(seed, watch);
+    let mut users = Users::default();
+    let (mut crashes, mut gates) = (0, 0);
+    let (quiet_engine, _) = world.process(false);
+    for step in 0..settings.steps {
+        world.clock.advance(Duration::from_secs(60 + world.chance.below(3600)));
+        for _ in 0..world.chance.below(4) {
+            users.act(&world, &quiet_engine, step);
+        }
+        for line in users.log.drain(..) {
+            world.tell(&line);
+        }
+        if world.chance.below(3) == 0 {
+            continue;
+        }
+        world.set_rates(settings.faults);
+        let at = world.chance.below(CALENDARS.len() as u64) as usize;
+        let binding = world.bindings[at].clone();
+        let (engine, gate) = world.process(true);
+        if world.chance.below(1000) < settings.crashes {
+            gate.crash_after(1 + world.chance.below(60));
+        }
+        let ended = drive(&gate, engine.run(&binding), || {
+            if settings.between && world.chance.below(40) == 0 {
+                users.act(&world, &quiet_engine, step);
+            }
+        });
+        gates += gate.passed();
+        world.set_rates(FaultRates::default());
+        match ended {
+            Ended::Crashed => {
+                crashes += 1;
+                // Somebody else takes over once the lease has run out.
+                world.clock.advance(Duration::from_secs(180));
+            }
+            Ended::Finished(Err(error)) if !expected(error.kind()) => {
+                return Err(Violation::new("C15", format!("a run failed: {error}")));
+            }
+            Ended::Finished(Ok(report)) => world.tell(&report),
+            Ended::Finished(Err(error)) => world.tell(&error),
+        }
+        if world.chance.below(6) == 0 {
+            world.come_to_rest()?;
+            oracle::check(&world, &quiet_engine, &users)?;
+            users.rested();
+        }
+    }
+    world.come_to_rest()?;
+    oracle::check(&world, &quiet_engine, &users)?;
+    let google = world.google();
+    let mut trace = Sha256::new();
+    for entry in google.journal() {
+        trace.update(entry.method.as_bytes());
+        trace.update(entry.path.as_bytes());
+        trace.update(format!("{:?}", entry.query).as_bytes());
+        trace.update(entry.status.to_le_bytes());
+        trace.update(&entry.request);
+        trace.update(&entry.answer);
+    }
+    trace.update(world.store.snapshot().to_string().as_bytes());
+    let trace = trace.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let requests = google.requests();
+    drop(google);
+    Ok(History { seed, trace, gates, requests, crashes, edits: users.count() })
+}
+
+/// What a run may fail with while things go wrong around it; the next one goes on.
+fn expected(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::Unavailable
+            | ErrorKind::RateLimited
+            | ErrorKind::Unauthorized
+            | ErrorKind::Protocol
+            | ErrorKind::CursorExpired
+            | ErrorKind::LeaseLost
+            | ErrorKind::Limit
+    )
+}
+
+/// The store as the trait, for whoever looks into it.
+pub(super) fn store(world: &World) -> &dyn Store {
+    &world.store
+}
+
+/// The world's time.
+pub(super) fn time(world: &World) -> chrono::DateTime<chrono::Utc> {
+    world.clock.now()
+}
