@@ -17,11 +17,13 @@
 mod auth;
 mod behaviour;
 mod calendars;
+mod control;
 mod copies;
 mod draft;
 mod expand;
 mod faults;
 mod fields;
+mod ics;
 mod incoming;
 mod journal;
 mod list;
@@ -130,6 +132,10 @@ impl FakeGoogle {
     /// Handles one request. Whatever the request is, this returns an answer.
     pub fn handle(&mut self, now: DateTime<Utc>, request: http::Request<Bytes>) -> Answer {
         let incoming = Incoming::read(request);
+        if incoming.route == Route::Control {
+            let response = self.control(now, &incoming).response(now);
+            return Answer { response, delivery: Delivery::Whole };
+        }
         self.requests += 1;
         let fault = self.faults.take(&incoming);
         let mut trace = Trace { event: incoming.event.clone(), ..Trace::default() };
