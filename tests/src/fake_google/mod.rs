@@ -6,7 +6,7 @@
 //!
 //! [`FakeGoogle::handle`] is synchronous and pure but for its own state: time comes in with each request, ids, etags
 //! and tokens come from counters, so that the same requests at the same times give the same answers. That makes it fit
-//! for a seeded simulation, where it handles millions of requests.
+//! for a seeded simulation, where it handles millions of requests. [`Server`] puts it behind a socket.
 //!
 //! Three kinds of verbs: those that arrange the world (accounts, calendars, sharing, tokens), those that act *as a user
 //! in Google's own pages* (`user_…`; never journalled, nobody is mailed), and those that look at what happened
@@ -32,6 +32,7 @@ mod quota;
 mod refusal;
 mod reply;
 mod seal;
+mod server;
 mod types;
 mod ui;
 mod view;
@@ -56,6 +57,7 @@ pub use incoming::Route;
 pub use journal::{JournalEntry, Mail, MailKind};
 pub use model::{Account, AccountState, Role};
 pub use refusal::Refusal;
+pub use server::Server;
 
 use auth::{Auth, Principal};
 use faults::Faults;
