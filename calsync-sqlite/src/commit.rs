@@ -1,0 +1,324 @@
+//! One transaction.
+//!
+//! `BEGIN IMMEDIATE` takes the only right to write first, so nothing that was checked can move before it is written. A
+//! group is checked whole before its first row is written; a rule that is broken ends the transaction, and SQLite takes back
+//! what earlier groups wrote.
+
+use crate::appointment;
+use crate::db::{int, one, run, sql, to_json};
+use calsync_core::model::State;
+use calsync_core::store::own::{OwnRow, Ruling};
+use calsync_core::store::{Batch, Committed, Entry, Group, Lease, Link, LocalMark};
+use calsync_core::{BindingId, Error, ErrorKind, RecordId, Result, Version};
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, TransactionBehavior};
+use std::collections::BTreeMap;
+
+/// Applies `batch` at `now`.
+pub(crate) fn commit(db: &mut Connection, batch: &Batch, now: DateTime<Utc>) -> Result<Committed> {
+    batch.well_formed()?;
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    let committed = Writing { db: &tx, tenant: batch.tenant.as_str(), now }.all(batch)?;
+    tx.commit().map_err(sql)?;
+    Ok(committed)
+}
+
+/// Whether the lease is still this owner's under this fence.
+pub(crate) fn holds(db: &Connection, tenant: &str, lease: &Lease) -> Result<bool> {
+    let query = "SELECT 1 FROM calsync_lease WHERE tenant = ?1 AND name = ?2 AND owner = ?3 AND fence = ?4";
+    Ok(one(db, query, (tenant, &lease.name, &lease.owner, int(lease.fence)?), |_| Ok(()))?.is_some())
+}
+
+/// Gives a lease back, if it is this owner's under this fence.
+pub(crate) fn release(db: &Connection, tenant: &str, lease: &Lease) -> Result<()> {
+    let statement =
+        "UPDATE calsync_lease SET owner = NULL WHERE tenant = ?1 AND name = ?2 AND owner = ?3 AND fence = ?4";
+    run(db, statement, (tenant, &lease.name, &lease.owner, int(lease.fence)?))?;
+    Ok(())
+}
+
+struct Writing<'a> {
+    db: &'a Connection,
+    tenant: &'a str,
+    now: DateTime<Utc>,
+}
+
+/// The versions that the writes of a group gave.
+type Versions = BTreeMap<RecordId, Version>;
+
+impl Writing<'_> {
+    fn all(&self, batch: &Batch) -> Result<Committed> {
+        self.check_ground(batch)?;
+        if let (Some(binding), true) = (&batch.binding, batch.drop_binding) {
+            self.forget(binding)?;
+        }
+        let mut committed = Committed::default();
+        for (index, group) in batch.groups.iter().enumerate() {
+            match self.records(group)? {
+                None => committed.moved.push(index),
+                Some(versions) => {
+                    if let Some(binding) = &batch.binding {
+                        Rows { db: self.db, tenant: self.tenant, binding: binding.as_str() }
+                            .group(group, &versions)?;
+                    }
+                    committed.versions.extend(versions);
+                }
+            }
+        }
+        self.binding_rows(batch)?;
+        self.plan(batch)?;
+        if let (Some(lease), true) = (&batch.fence, batch.release) {
+            release(self.db, self.tenant, lease)?;
+        }
+        Ok(committed)
+    }
+
+    /// The fence, the settings, and what the rest stands on.
+    fn check_ground(&self, batch: &Batch) -> Result<()> {
+        if let Some(lease) = &batch.fence
+            && !holds(self.db, self.tenant, lease)?
+        {
+            return Err(Error::new(
+                ErrorKind::LeaseLost,
+                "the lease was given back or somebody else took it",
+            )
+            .with("lease", &lease.name)
+            .later());
+        }
+        let version = |id: &BindingId| {
+            let query = "SELECT version FROM calsync_binding WHERE tenant = ?1 AND id = ?2";
+            let version = one(self.db, query, (self.tenant, id.as_str()), |row| Ok(row.get::<_, i64>(0)?))?;
+            crate::db::uint(version.unwrap_or(0))
+        };
+        let moved =
+            || Error::new(ErrorKind::PreconditionFailed, "the binding's settings were changed meanwhile");
+        if let (Some(settings), Some(id)) = (batch.settings, &batch.binding)
+            && version(id)? != settings
+        {
+            return Err(moved().with("binding", id).later());
+        }
+        if let Some(put) = &batch.put_binding
+            && version(&put.id)? + 1 != put.version
+        {
+            return Err(moved().with("binding", &put.id));
+        }
+        if let Some(plan) = &batch.plan_of
+            && batch.plan.as_ref().is_none_or(|header| header.id != *plan)
+        {
+            let query = "SELECT 1 FROM calsync_plan WHERE tenant = ?1 AND id = ?2";
+            one(self.db, query, (self.tenant, plan.as_str()), |_| Ok(()))?
+                .ok_or_else(|| Error::new(ErrorKind::NotFound, "no such plan").with("plan", plan))?;
+        }
+        Ok(())
+    }
+
+    /// Everything of a binding but its journal, runs and plans.
+    fn forget(&self, binding: &BindingId) -> Result<()> {
+        for table in ["state", "link", "remote", "mark", "outbox"] {
+            let statement = format!("DELETE FROM calsync_{table} WHERE tenant = ?1 AND binding = ?2");
+            run(self.db, &statement, (self.tenant, binding.as_str()))?;
+        }
+        let statement = "DELETE FROM calsync_binding WHERE tenant = ?1 AND id = ?2";
+        run(self.db, statement, (self.tenant, binding.as_str()))?;
+        Ok(())
+    }
+
+    /// Checks all that a group expects, and then writes its records. `None`: something moved and nothing was written.
+    fn records(&self, group: &Group) -> Result<Option<Versions>> {
+        for expect in &group.expects {
+            let row = appointment::row(self.db, self.tenant, &expect.record)?;
+            if !expect.holds(row.as_ref().map(|row| &row.record)) {
+                return Ok(None);
+            }
+        }
+        let mut versions = Versions::new();
+        if group.records.is_empty() {
+            return Ok(Some(versions));
+        }
+        let mut next = appointment::version_number(&appointment::next_version(self.db)?)?;
+        let mut put = Vec::new();
+        for write in &group.records {
+            let row = appointment::row(self.db, self.tenant, &write.id)?;
+            let version = Version::new(next.to_string());
+            let version = match OwnRow::rule(row.as_ref(), write, &version, self.now) {
+                Ruling::Moved => return Ok(None),
+                Ruling::Done(version) => version,
+                Ruling::Put(row) => {
+                    put.push(row);
+                    next += 1;
+                    version
+                }
+            };
+            versions.insert(write.id.clone(), version);
+        }
+        for row in put {
+            appointment::put(self.db, self.tenant, &row)?;
+        }
+        Ok(Some(versions))
+    }
+
+    /// Progress, run and settings.
+    fn binding_rows(&self, batch: &Batch) -> Result<()> {
+        if let (Some(state), Some(binding)) = (&batch.state, &batch.binding) {
+            let statement = "INSERT INTO calsync_state (tenant, binding, body) VALUES (?1, ?2, ?3)
+                ON CONFLICT (tenant, binding) DO UPDATE SET body = ?3";
+            run(self.db, statement, (self.tenant, binding.as_str(), to_json(state)?))?;
+        }
+        if let Some(row) = &batch.run {
+            let statement = "INSERT INTO calsync_run (tenant, binding, id, body) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (tenant, binding, id) DO UPDATE SET body = ?4";
+            run(self.db, statement, (self.tenant, row.binding.as_str(), row.id.as_str(), to_json(row)?))?;
+        }
+        if let Some(put) = &batch.put_binding {
+            let statement = "INSERT INTO calsync_binding (tenant, id, version, body) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (tenant, id) DO UPDATE SET version = ?3, body = ?4";
+            run(self.db, statement, (self.tenant, put.id.as_str(), int(put.version)?, to_json(put)?))?;
+        }
+        Ok(())
+    }
+
+    fn plan(&self, batch: &Batch) -> Result<()> {
+        if let Some(header) = &batch.plan {
+            let key = (self.tenant, header.id.as_str());
+            run(self.db, "DELETE FROM calsync_plan WHERE tenant = ?1 AND id = ?2", key)?;
+            let statement = "INSERT INTO calsync_plan (tenant, id, body) VALUES (?1, ?2, ?3)";
+            run(self.db, statement, (key.0, key.1, to_json(header)?))?;
+        }
+        let plan = batch.plan.as_ref().map(|header| &header.id).or(batch.plan_of.as_ref());
+        for row in &batch.plan_rows {
+            let statement =
+                "INSERT INTO calsync_plan_row (tenant, plan, number, body) VALUES (?1, ?2, ?3, ?4)
+                ON CONFLICT (tenant, plan, number) DO UPDATE SET body = ?4";
+            let plan = plan.map(|plan| plan.as_str());
+            run(self.db, statement, (self.tenant, plan, int(row.number)?, to_json(row)?))?;
+        }
+        Ok(())
+    }
+}
+
+/// The rows of one binding.
+struct Rows<'a> {
+    db: &'a Connection,
+    tenant: &'a str,
+    binding: &'a str,
+}
+
+impl Rows<'_> {
+    fn group(&self, group: &Group, versions: &Versions) -> Result<()> {
+        self.links(group, versions)?;
+        for key in &group.forget {
+            self.drop("remote", "key", key.as_str())?;
+        }
+        for item in &group.remote {
+            let statement =
+                "INSERT INTO calsync_remote (tenant, binding, key, root, generation, pending, body)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, binding, key)
+                DO UPDATE SET root = ?4, generation = ?5, pending = ?6, body = ?7";
+            let generation = int(item.generation)?;
+            let (key, root, body) = (item.key.as_str(), item.root.as_str(), to_json(item)?);
+            run(self.db, statement, (self.tenant, self.binding, key, root, generation, item.pending, body))?;
+        }
+        for (record, version) in &group.unmark {
+            let query = "SELECT body FROM calsync_mark WHERE tenant = ?1 AND binding = ?2 AND record = ?3";
+            let mark: Option<LocalMark> =
+                crate::db::body(self.db, query, (self.tenant, self.binding, record.as_str()))?;
+            if mark.is_some_and(|mark| mark.settled_by(version)) {
+                self.drop("mark", "record", record.as_str())?;
+            }
+        }
+        for mark in &group.marks {
+            let statement =
+                "INSERT INTO calsync_mark (tenant, binding, record, root, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                ON CONFLICT (tenant, binding, record) DO UPDATE SET root = ?4, body = ?5";
+            let (id, root, body) = (mark.id.as_str(), mark.root.as_str(), to_json(mark)?);
+            run(self.db, statement, (self.tenant, self.binding, id, root, body))?;
+        }
+        for operation in &group.outbox_drop {
+            self.drop("outbox", "operation", operation.as_str())?;
+        }
+        for entry in &group.outbox {
+            self.entry(entry)?;
+        }
+        for line in &group.journal {
+            let statement =
+                "INSERT INTO calsync_journal (tenant, binding, record, body) VALUES (?1, ?2, ?3, ?4)";
+            run(self.db, statement, (self.tenant, self.binding, line.record.as_str(), to_json(line)?))?;
+        }
+        Ok(())
+    }
+
+    fn drop(&self, table: &str, column: &str, value: &str) -> Result<()> {
+        let statement =
+            format!("DELETE FROM calsync_{table} WHERE tenant = ?1 AND binding = ?2 AND {column} = ?3");
+        run(self.db, &statement, (self.tenant, self.binding, value))?;
+        Ok(())
+    }
+
+    /// An entry's place is its column; the body is written without one.
+    fn entry(&self, entry: &Entry) -> Result<()> {
+        let statement = "INSERT INTO calsync_outbox (tenant, binding, operation, record, root, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (tenant, binding, operation)
+            DO UPDATE SET record = ?4, root = ?5, body = ?6";
+        let (operation, record) = (entry.operation.as_str(), entry.record.as_str());
+        let body = to_json(&Entry { sequence: 0, ..entry.clone() })?;
+        run(self.db, statement, (self.tenant, self.binding, operation, record, entry.root.as_str(), body))?;
+        Ok(())
+    }
+
+    /// Old keys are let go before new ones are taken, so that two links of a group can trade theirs.
+    fn links(&self, group: &Group, versions: &Versions) -> Result<()> {
+        for record in &group.unlink {
+            self.drop("link", "record", record.as_str())?;
+        }
+        for put in &group.links {
+            let statement =
+                "DELETE FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND record = ?3 AND key <> ?4";
+            let (record, key) = (put.link.record.as_str(), put.link.key.as_str());
+            run(self.db, statement, (self.tenant, self.binding, record, key))?;
+        }
+        for put in &group.links {
+            let query = "SELECT record FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND key = ?3";
+            let key = put.link.key.as_str();
+            let holder =
+                one(self.db, query, (self.tenant, self.binding, key), |row| Ok(row.get::<_, String>(0)?))?;
+            if let Some(holder) = holder.filter(|holder| holder != put.link.record.as_str()) {
+                return Err(Error::new(
+                    ErrorKind::Invariant,
+                    "two records would be linked to the same remote record",
+                )
+                .with("record", &put.link.record)
+                .with("other record", holder)
+                .with("key", key));
+            }
+            if put.version_from_write {
+                let version = versions.get(&put.link.record).cloned();
+                self.link(&Link { version, ..put.link.clone() })?;
+            } else {
+                self.link(&put.link)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&self, link: &Link) -> Result<()> {
+        let statement = "INSERT INTO calsync_link
+            (tenant, binding, record, record_root, key, remote_root, live, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant, binding, record)
+            DO UPDATE SET record_root = ?4, key = ?5, remote_root = ?6, live = ?7, body = ?8";
+        run(
+            self.db,
+            statement,
+            (
+                self.tenant,
+                self.binding,
+                link.record.as_str(),
+                link.record_root.as_str(),
+                link.key.as_str(),
+                link.remote_root.as_str(),
+                matches!(link.base, Some(State::Live(_))),
+                to_json(link)?,
+            ),
+        )?;
+        Ok(())
+    }
+}
