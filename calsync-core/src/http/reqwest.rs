@@ -11,16 +11,31 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use std::time::Duration;
 
-/// Longest wait for a connection.
-const CONNECT_MAX: Duration = Duration::from_secs(10);
-/// Longest pause between two parts of an answer.
-const IDLE_MAX: Duration = Duration::from_secs(30);
-/// Longest time for a request and its answer together.
-const TOTAL_MAX: Duration = Duration::from_secs(120);
+/// How long things may take and how large an answer may be.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// Longest wait for a connection.
+    connect: Duration,
+    /// Longest pause between two parts of an answer.
+    idle: Duration,
+    /// Longest time for a request and its answer together.
+    total: Duration,
+    body_bytes_max: usize,
+}
+
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(10),
+    idle: Duration::from_secs(30),
+    total: Duration::from_secs(120),
+    body_bytes_max: BODY_BYTES_MAX,
+};
 
 /// Sends with reqwest.
 #[derive(Clone, Debug)]
-pub struct ReqwestTransport(reqwest::Client);
+pub struct ReqwestTransport {
+    client: reqwest::Client,
+    body_bytes_max: usize,
+}
 
 impl ReqwestTransport {
     /// A client of its own; share it, as it keeps connections open.
@@ -28,14 +43,18 @@ impl ReqwestTransport {
     /// # Errors
     /// [`ErrorKind::Config`] when the system's trust store cannot be read.
     pub fn new() -> Result<Self> {
+        Self::with(LIMITS)
+    }
+
+    fn with(limits: Limits) -> Result<Self> {
         // Somebody in this process may have installed a provider earlier; theirs stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .user_agent(concat!("calsync/", env!("CARGO_PKG_VERSION"), " (gzip)"))
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_MAX)
-            .read_timeout(IDLE_MAX)
-            .timeout(TOTAL_MAX)
+            .connect_timeout(limits.connect)
+            .read_timeout(limits.idle)
+            .timeout(limits.total)
             .min_tls_version(reqwest::tls::Version::TLS_1_2)
             .build()
             .map_err(|e| {
@@ -43,7 +62,7 @@ impl ReqwestTransport {
                     .cure("Check that the system's certificates (ca-certificates) are installed.")
                     .caused_by(e)
             })?;
-        Ok(Self(client))
+        Ok(Self { client, body_bytes_max: limits.body_bytes_max })
     }
 }
 
@@ -51,7 +70,7 @@ impl ReqwestTransport {
 impl Transport for ReqwestTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         let request = reqwest::Request::try_from(request).map_err(|e| failed(&e, false))?;
-        let answer = self.0.execute(request).await.map_err(|e| {
+        let answer = self.client.execute(request).await.map_err(|e| {
             // A connection that was never made carried nothing.
             let maybe_sent = !e.is_connect() && !e.is_builder();
             failed(&e, maybe_sent)
@@ -64,8 +83,8 @@ impl Transport for ReqwestTransport {
         let mut stream = answer.bytes_stream();
         while let Some(part) = stream.next().await {
             let part = part.map_err(|e| failed(&e, true))?;
-            if body.len() + part.len() > BODY_BYTES_MAX {
-                let message = format!("the answer is larger than {BODY_BYTES_MAX} bytes");
+            if body.len() + part.len() > self.body_bytes_max {
+                let message = format!("the answer is larger than {} bytes", self.body_bytes_max);
                 return Err(TransportError { message, maybe_sent: true, limit: true });
             }
             body.extend_from_slice(&part);
@@ -95,4 +114,163 @@ fn failed(error: &reqwest::Error, maybe_sent: bool) -> TransportError {
         cause = below;
     }
     TransportError { message: format!("{what}: {cause}"), maybe_sent, limit: false }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use wiremock::matchers::any;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
+    fn transport() -> ReqwestTransport {
+        let limits = Limits { total: Duration::from_millis(300), body_bytes_max: 64 * 1024, ..LIMITS };
+        ReqwestTransport::with(limits).expect("a client")
+    }
+
+    fn get(uri: &str) -> http::Request<Bytes> {
+        let request = http::Request::get(uri).header("authorization", "Bearer canary");
+        request.body(Bytes::new()).expect("a request")
+    }
+
+    /// A server that reads one request and then writes these bytes, or nothing, and hangs up.
+    async fn raw(answer: &'static [u8]) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.expect("a connection");
+            let mut request = [0; 4096];
+            let _ = socket.read(&mut request).await;
+            let _ = socket.write_all(answer).await;
+        });
+        format!("http://{address}/")
+    }
+
+    #[tokio::test]
+    async fn s03_redirects_are_not_followed_and_the_token_goes_nowhere_else() {
+        let (google, elsewhere) = (MockServer::start().await, MockServer::start().await);
+        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&elsewhere).await;
+        for status in [301, 302, 303, 307, 308] {
+            google.reset().await;
+            let redirect = ResponseTemplate::new(status).insert_header("location", elsewhere.uri());
+            Mock::given(any()).respond_with(redirect).mount(&google).await;
+            let answer = transport().send(get(&google.uri())).await.expect("an answer");
+            assert_eq!(answer.status().as_u16(), status);
+        }
+        assert_eq!(elsewhere.received_requests().await.map(|r| r.len()), Some(0));
+    }
+
+    #[tokio::test]
+    async fn answers_are_asked_for_in_the_form_that_google_compresses() {
+        let google = MockServer::start().await;
+        Mock::given(any()).respond_with(ResponseTemplate::new(200)).mount(&google).await;
+        transport().send(get(&google.uri())).await.expect("an answer");
+        let requests = google.received_requests().await.expect("requests");
+        let header = |name: &str| requests[0].headers[name].to_str().expect("text").to_owned();
+        // Google compresses only for clients whose name says so (guide "Improve performance").
+        assert!(header("user-agent").contains("gzip") && header("accept-encoding").contains("gzip"));
+    }
+
+    #[tokio::test]
+    async fn s13_a_large_answer_is_refused_while_it_streams_also_when_it_arrives_compressed() {
+        let google = MockServer::start().await;
+        let large = 64 * 1024 + 1;
+        for (body, encoding) in [(vec![b'x'; large], "identity"), (gzip_of_zeros(1024 * 1024), "gzip")] {
+            google.reset().await;
+            let answer =
+                ResponseTemplate::new(200).insert_header("content-encoding", encoding).set_body_bytes(body);
+            Mock::given(any()).respond_with(answer).mount(&google).await;
+            let error = transport().send(get(&google.uri())).await.expect_err("too large");
+            assert!(error.limit && error.maybe_sent, "{encoding}: {error:?}");
+            assert_eq!(error.message, "the answer is larger than 65536 bytes");
+        }
+        google.reset().await;
+        let fits = ResponseTemplate::new(200)
+            .insert_header("content-encoding", "gzip")
+            .set_body_bytes(gzip_of_zeros(64 * 1024));
+        Mock::given(any()).respond_with(fits).mount(&google).await;
+        let answer = transport().send(get(&google.uri())).await.expect("an answer");
+        assert_eq!(answer.body().len(), 64 * 1024);
+    }
+
+    #[tokio::test]
+    async fn a_refused_connection_and_an_unknown_name_carried_nothing() {
+        let closed =
+            TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+        for uri in [format!("http://{closed}/"), "http://calsync.invalid/".to_owned()] {
+            let error = transport().send(get(&uri)).await.expect_err("nobody there");
+            assert!(!error.maybe_sent && !error.limit, "{error:?}");
+            assert!(error.message.starts_with("no connection: "), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_breaks_off_or_never_comes_may_have_been_a_write_that_happened() {
+        for (answer, message) in [
+            (&b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"id\":"[..], "the answer broke off: "),
+            (b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 12\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\0\xff\x01\x02", "the answer broke off: "),
+            (b"", "failed: "),
+        ] {
+            let error = transport().send(get(&raw(answer).await)).await.expect_err("no answer");
+            assert!(error.maybe_sent && !error.limit, "{error:?}");
+            assert!(error.message.starts_with(message), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_too_long_is_given_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let uri = format!("http://{}/", listener.local_addr().expect("an address"));
+        // The system accepts the connection; nobody ever answers.
+        let error = transport().send(get(&uri)).await.expect_err("no answer");
+        assert!(error.maybe_sent && error.message.starts_with("timed out: "), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn c18_nothing_of_the_request_is_in_an_error() {
+        let error = transport()
+            .send(get(&format!("{}secret-path?q=canary", raw(b"").await)))
+            .await
+            .expect_err("no answer");
+        assert!(!error.message.contains("canary") && !error.message.contains("secret-path"), "{error:?}");
+    }
+
+    /// `length` zero bytes, compressed by hand: one literal, then copies of what came before (RFC 1951, fixed codes).
+    fn gzip_of_zeros(length: usize) -> Vec<u8> {
+        let (mut bytes, mut bits, mut count) = (vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255], 0_u32, 0);
+        let mut put = |value: u32, width: u32| {
+            bits |= value << count;
+            count += width;
+            while count >= 8 {
+                bytes.push(bits as u8);
+                bits >>= 8;
+                count -= 8;
+            }
+        };
+        // Codes go out with their highest bit first, everything else with the lowest.
+        let code = |value: u32, width: u32| value.reverse_bits() >> (32 - width);
+        put(1, 1);
+        put(1, 2);
+        let copies = (length - 1) / 258;
+        for _ in 0..length - copies * 258 {
+            put(code(0x30, 8), 8);
+        }
+        for _ in 0..copies {
+            put(code(0xc5, 8), 8);
+            put(0, 5);
+        }
+        put(0, 7);
+        put(0, 7);
+        let mut crc = !0_u32;
+        for _ in 0..length {
+            crc ^= 0;
+            for _ in 0..8 {
+                crc = (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg());
+            }
+        }
+        bytes.extend((!crc).to_le_bytes());
+        bytes.extend((length as u32).to_le_bytes());
+        bytes
+    }
 }
