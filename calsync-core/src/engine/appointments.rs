@@ -87,16 +87,17 @@ impl Appointments {
         .await
     }
 
-    /// Gives an appointment, with the changed occurrences of a series, to another agent.
+    /// Gives an appointment, with the changed occurrences of a series, to another agent. Who organised it and under which UID
+    /// goes with the old calendar, and so does the old agent's own place among the guests.
     ///
     /// # Errors
     /// As [`Appointments::edit`].
     pub async fn reassign(&self, id: &RecordId, agent: impl Into<AgentId>) -> Result<Record> {
         let agent = agent.into();
         let record = self.expect(id).await?;
-        let mut writes = vec![self.of(id, Some(&record), given_to(&agent))];
+        let mut writes = vec![self.of(id, Some(&record), given_to(&record, &agent))];
         for child in self.occurrences(id).await? {
-            writes.push(self.of(&child.id, Some(&child), given_to(&agent)));
+            writes.push(self.of(&child.id, Some(&child), given_to(&child, &agent)));
         }
         self.write(writes).await?;
         self.expect(id).await
@@ -390,8 +391,11 @@ impl Appointments {
     }
 }
 
-fn given_to(agent: &AgentId) -> RecordChange {
-    let (units, fields) = (BTreeSet::new(), Fields::new());
+fn given_to(record: &Record, agent: &AgentId) -> RecordChange {
+    let own_place = format!("attendee/{}", record.agent.as_str().to_lowercase());
+    let mut units: BTreeSet<Unit> = ["organizer", "ical_uid", "conference"].map(Unit::from).into();
+    units.insert(Unit::new(own_place));
+    let fields = Fields::new();
     RecordChange::Patch { units, fields, occurrence: None, agent: Some(agent.clone()), sync: None }
 }
 

@@ -187,7 +187,7 @@ impl Pass<'_> {
         let mut found: BTreeMap<RecordId, Link> = BTreeMap::new();
         for (key, item) in &items {
             if let (Item::Record(record), None) = (item, links.get(key)) {
-                let ours = made_by_us(record, &self.installation, &self.binding.tenant, provider);
+                let ours = made_by_us(record, &self.installation, &self.binding, provider);
                 found.extend(ours.map(|link| (link.record.clone(), link)));
             }
             let (link, known) = (links.get(key).copied(), known.get(key).copied());

@@ -4,7 +4,7 @@
 //! what they stand for, and an operation is named by the versions it was decided from: the same decision about the same
 //! versions is the same operation, a decision about newer versions is another.
 
-use crate::id::{InstallationId, OperationId, RecordId, RemoteKey, RunId};
+use crate::id::{CalendarId, InstallationId, OperationId, RecordId, RemoteKey, RunId};
 use crate::store::Link;
 use crate::{Binding, Tenant};
 use sha2::{Digest, Sha256};
@@ -23,15 +23,24 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// From which a provider makes the id of a record that calsync creates: the installation, the tenant, the CRM record, and how
-/// often it was made anew, because a deleted event keeps its id reserved.
+/// From which a provider makes the id of a record that calsync creates: the installation, the tenant, the calendar, the CRM
+/// record, and how often it was made anew, because a deleted event keeps its id reserved. The calendar is part of it because
+/// guests' copies of an event tend to have its id: an appointment that stands in two calendars must not meet itself.
 pub fn remote_hash(
     installation: &InstallationId,
     tenant: &Tenant,
+    calendar: &CalendarId,
     record: &RecordId,
     incarnation: u32,
 ) -> [u8; 32] {
-    hash(&["remote", installation.as_str(), tenant.as_str(), record.as_str(), &incarnation.to_string()])
+    hash(&[
+        "remote",
+        installation.as_str(),
+        tenant.as_str(),
+        &calendar.as_str().to_lowercase(),
+        record.as_str(),
+        &incarnation.to_string(),
+    ])
 }
 
 /// The CRM record for a remote record that is seen for the first time.
@@ -91,8 +100,8 @@ mod tests {
     }
 
     #[test]
-    fn an_id_depends_on_installation_tenant_record_and_incarnation() {
-        let of = |i: &str, t: &str, r: &str, n| remote_hash(&i.into(), &t.into(), &r.into(), n);
+    fn an_id_depends_on_installation_tenant_calendar_record_and_incarnation() {
+        let of = |i: &str, t: &str, r: &str, n| remote_hash(&i.into(), &t.into(), &"c".into(), &r.into(), n);
         let all = [
             of("i", "t", "r", 0),
             of("j", "t", "r", 0),

@@ -25,6 +25,8 @@ pub(super) struct Pair<'a> {
     pub remote: Side,
     /// The CRM gave the appointment to somebody else.
     pub reassigned: bool,
+    /// A second copy of a meeting that is organised in another calendar: without guests, and without what tells who they are.
+    pub mirror: bool,
 }
 
 /// One side of a pair.
@@ -114,6 +116,15 @@ fn pair<'a>(
         (Some(link), Some(root)) => link.remote_root != root.remote,
         _ => false,
     };
+    let mirror = match (series, link) {
+        (Some(series), _) => series.mirror,
+        (None, Some(link)) if link.base.is_some() => link.mirror,
+        _ => is_mirror(record, item, binding),
+    };
+    let projected = |state: State, provider: &dyn Provider| match projected(state, provider) {
+        State::Live(fields) if mirror => State::Live(without_people(fields)),
+        state => state,
+    };
     let known_base = link.and_then(|link| link.base.clone()).map(|state| projected(state, provider));
     let base = known_base.clone().filter(|_| !moved_house);
     let reassigned = record.is_some_and(|record| record.fields.is_some() && record.agent != binding.agent);
@@ -137,7 +148,8 @@ fn pair<'a>(
     };
     let inherited = slot.zip(series).and_then(|(slot, series)| {
         let of_series = series.remote.fields.as_ref().or(series.local.fields.as_ref())?;
-        inherited(of_series, &slot).map(|fields| provider.project(&fields))
+        let fields = provider.project(&inherited(of_series, &slot)?);
+        Some(if mirror { without_people(fields) } else { fields })
     });
     let mut pair = Pair {
         slot,
@@ -148,6 +160,7 @@ fn pair<'a>(
         local: side(local, base.as_ref(), true),
         remote: side(remote, base.as_ref(), false),
         reassigned,
+        mirror,
     };
     if let Some(why) = unreadable {
         pair.remote = Side { delta: Delta::Unknown, fields: None, unreadable: Some(why) };
@@ -197,6 +210,28 @@ fn projected(state: State, provider: &dyn Provider) -> State {
         State::Live(fields) => State::Live(provider.project(&fields)),
         State::Gone => State::Gone,
     }
+}
+
+/// Whether the CRM's record is a meeting that somebody else's calendar organises, while this calendar has, or is to get, an
+/// event of its own for it. A guest's copy of the meeting names the same organiser and is no mirror.
+fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, binding: &Binding) -> bool {
+    let address = |fields: &Fields| Some(fields.get("organizer")?.get("email")?.as_str()?.to_lowercase());
+    let Some(organizer) = record.and_then(|record| address(record.fields.as_ref()?)) else { return false };
+    let here = match item.map(|item| &item.seen) {
+        Some(Seen::Live(fields)) => address(fields),
+        _ => None,
+    };
+    organizer != here.unwrap_or_else(|| binding.target.calendar.as_str().to_lowercase())
+}
+
+fn without_people(mut fields: Fields) -> Fields {
+    fields.retain(|unit| of_the_copy(unit.as_str()));
+    fields
+}
+
+/// Whether a unit belongs to a second copy of a meeting as well.
+pub(super) fn of_the_copy(unit: &str) -> bool {
+    !unit.starts_with("attendee/") && !matches!(unit, "organizer" | "ical_uid" | "conference")
 }
 
 /// What a series puts into a slot: its own values, moved there, without the rule.

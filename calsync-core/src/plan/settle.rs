@@ -3,6 +3,7 @@
 //! The base moves only here, on an acknowledgement. A write whose answer was lost is settled by reading the record back: its
 //! stamp says whether it landed. Nothing is sent twice because of a doubt, and nothing that landed is planned again.
 
+use super::observe::of_the_copy;
 use crate::host::{Applied, RecordChange, RecordWrite};
 use crate::model::appointment::PROVIDER_OWNED;
 use crate::model::{Fields, RemoteRecord, State, Unit, normalise};
@@ -79,7 +80,11 @@ pub fn acknowledge(
             link.base = Some(base.clone());
             link.revision = Some(record.revision.clone());
             let (there, agreed) = match (&record.state, base) {
-                (State::Live(there), State::Live(agreed)) => (provider.project(there), agreed),
+                (State::Live(there), State::Live(agreed)) => {
+                    let mut there = provider.project(there);
+                    there.retain(|unit| !link.mirror || of_the_copy(unit.as_str()));
+                    (there, agreed)
+                }
                 _ => (Fields::new(), &Fields::new()),
             };
             let differs = there.diff(agreed);

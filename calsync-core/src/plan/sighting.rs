@@ -5,8 +5,10 @@
 //! something came back which both sides had deleted, and (in the sweep) that something is gone because a listing lacks it.
 
 use super::ids;
+use super::observe::of_the_copy;
 use super::settle::unreadable;
-use crate::id::{InstallationId, RemoteKey, Tenant};
+use crate::binding::Binding;
+use crate::id::{InstallationId, RemoteKey};
 use crate::model::{RemoteRecord, State};
 use crate::provider::{Item, Provider};
 use crate::store::{Link, RemoteItem, Seen};
@@ -61,7 +63,11 @@ pub fn sight(
         (Some(link), Some(State::Live(base)), state) => {
             let same = match state {
                 _ if link.revision.as_ref() == Some(&record.revision) => true,
-                State::Live(fields) => provider.project(fields).same_as(&provider.project(base)),
+                State::Live(fields) => {
+                    let mut fields = provider.project(fields);
+                    fields.retain(|unit| !link.mirror || of_the_copy(unit.as_str()));
+                    fields.same_as(&provider.project(base))
+                }
                 State::Gone => false,
             };
             if !same {
@@ -102,14 +108,17 @@ const INCARNATIONS_MAX: u32 = 16;
 pub fn made_by_us(
     record: &RemoteRecord,
     installation: &InstallationId,
-    tenant: &Tenant,
+    binding: &Binding,
     provider: &dyn Provider,
 ) -> Option<Link> {
     if record.occurrence.is_some() || record.state == State::Gone {
         return None;
     }
     let of = ids::record_of(record.stamp.as_ref()?)?;
-    let id = |incarnation| provider.create_id(&ids::remote_hash(installation, tenant, &of, incarnation));
+    let id = |incarnation| {
+        let calendar = &binding.target.calendar;
+        provider.create_id(&ids::remote_hash(installation, &binding.tenant, calendar, &of, incarnation))
+    };
     let incarnation = (0..INCARNATIONS_MAX).find(|incarnation| id(*incarnation) == record.id)?;
     Some(Link {
         record: of.clone(),
@@ -123,6 +132,7 @@ pub fn made_by_us(
         version: None,
         revision: None,
         incarnation,
+        mirror: false,
         answer: None,
     })
 }

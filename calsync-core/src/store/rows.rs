@@ -35,6 +35,10 @@ pub struct Link {
     pub revision: Option<Revision>,
     /// How often the remote record was made anew; goes into its id.
     pub incarnation: u32,
+    /// The meeting is organised in another calendar, and this is a second copy of it: guests, organiser and UID are not part
+    /// of it, so that nobody is invited twice.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mirror: bool,
     /// A person's answer to a conflict.
     pub answer: Option<Answer>,
 }

@@ -12,7 +12,8 @@ use calsync_core::host::Changes;
 use calsync_core::http::{Transport, TransportError};
 use calsync_core::model::Record;
 use calsync_core::store::{
-    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, PlanHeader, RemoteItem, RunRow, Store, StoredRow, Which,
+    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, PlanHeader, RemoteItem, RunRow, Store,
+    StoredRow, Which,
 };
 use calsync_core::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Result, Tenant,
@@ -213,19 +214,27 @@ impl Transport for SimTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         self.gate.pass().await;
         let fault = self.fault();
-        let lost = |maybe_sent| TransportError { message: "the connection broke".into(), maybe_sent, limit: false };
+        let lost =
+            |maybe_sent| TransportError { message: "the connection broke".into(), maybe_sent, limit: false };
         let plain = |status: u16, body: &'static str| {
-            let response = http::Response::builder().status(status).header("content-type", "application/json");
+            let response =
+                http::Response::builder().status(status).header("content-type", "application/json");
             response.body(Bytes::from_static(body.as_bytes())).map_err(|_| lost(true))
         };
         match fault {
             Fault::LostRequest => return Err(lost(true)),
             Fault::Unavailable => return plain(503, "busy"),
             Fault::RateLimited => {
-                return plain(429, r#"{"error":{"code":429,"message":"Rate Limit Exceeded","errors":[{"domain":"usageLimits","reason":"rateLimitExceeded","message":"Rate Limit Exceeded"}]}}"#);
+                return plain(
+                    429,
+                    r#"{"error":{"code":429,"message":"Rate Limit Exceeded","errors":[{"domain":"usageLimits","reason":"rateLimitExceeded","message":"Rate Limit Exceeded"}]}}"#,
+                );
             }
             Fault::RateForbidden => {
-                return plain(403, r#"{"error":{"code":403,"message":"User Rate Limit Exceeded","errors":[{"domain":"usageLimits","reason":"userRateLimitExceeded","message":"User Rate Limit Exceeded"}]}}"#);
+                return plain(
+                    403,
+                    r#"{"error":{"code":403,"message":"User Rate Limit Exceeded","errors":[{"domain":"usageLimits","reason":"userRateLimitExceeded","message":"User Rate Limit Exceeded"}]}}"#,
+                );
             }
             Fault::Html => return plain(200, "<html>please log in</html>"),
             _ => {}
@@ -248,7 +257,9 @@ impl Transport for SimTransport {
         // A crash here is one whose request was carried out.
         self.gate.pass().await;
         match (fault, answer.delivery) {
-            (Fault::LostAnswer, _) | (_, Delivery::LostAfterWork | Delivery::LostBeforeWork) => Err(lost(true)),
+            (Fault::LostAnswer, _) | (_, Delivery::LostAfterWork | Delivery::LostBeforeWork) => {
+                Err(lost(true))
+            }
             (Fault::CutAnswer, _) | (_, Delivery::Truncated { .. }) => Err(lost(true)),
             (_, Delivery::Whole | Delivery::Slow { .. }) => Ok(answer.response),
         }
@@ -347,7 +358,12 @@ impl<S: Store> Store for SimStore<S> {
     async fn state(&self, tenant: &Tenant, binding: &BindingId) -> Result<BindingState> {
         self.inner.state(tenant, binding).await
     }
-    async fn known(&self, tenant: &Tenant, binding: &BindingId, keys: &[RemoteKey]) -> Result<(Vec<Link>, Vec<RemoteItem>)> {
+    async fn known(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        keys: &[RemoteKey],
+    ) -> Result<(Vec<Link>, Vec<RemoteItem>)> {
         self.inner.known(tenant, binding, keys).await
     }
     async fn links(&self, tenant: &Tenant, binding: &BindingId, records: &[RecordId]) -> Result<Vec<Link>> {
@@ -379,7 +395,13 @@ impl<S: Store> Store for SimStore<S> {
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {
         self.inner.linked(tenant, binding).await
     }
-    async fn outbox(&self, tenant: &Tenant, binding: &BindingId, after: u64, count_max: usize) -> Result<Vec<Entry>> {
+    async fn outbox(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: u64,
+        count_max: usize,
+    ) -> Result<Vec<Entry>> {
         self.inner.outbox(tenant, binding, after, count_max).await
     }
     async fn runs(&self, tenant: &Tenant, binding: &BindingId, count_max: usize) -> Result<Vec<RunRow>> {
@@ -397,7 +419,13 @@ impl<S: Store> Store for SimStore<S> {
     async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>> {
         self.inner.plan(tenant, id).await
     }
-    async fn plan_rows(&self, tenant: &Tenant, id: &PlanId, after: u64, count_max: usize) -> Result<Vec<StoredRow>> {
+    async fn plan_rows(
+        &self,
+        tenant: &Tenant,
+        id: &PlanId,
+        after: u64,
+        count_max: usize,
+    ) -> Result<Vec<StoredRow>> {
         self.inner.plan_rows(tenant, id, after, count_max).await
     }
     async fn record_changes(

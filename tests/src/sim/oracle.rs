@@ -32,8 +32,22 @@ impl fmt::Display for Violation {
     }
 }
 
-/// What a calendar shows: start, end, title, place, text, guests.
-pub type Shown = (String, String, String, String, String, String);
+/// One occurrence as a calendar shows it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Shown {
+    /// Start: a date, or an instant.
+    pub start: String,
+    /// End, exclusive.
+    pub end: String,
+    /// Title.
+    pub summary: String,
+    /// Place.
+    pub location: String,
+    /// Text.
+    pub description: String,
+    /// Guests' addresses, without the calendars of this world.
+    pub guests: String,
+}
 
 /// All occurrences that the CRM shows of an agent.
 ///
@@ -47,13 +61,16 @@ pub fn shown_in_crm(engine: &Engine, agent: &str, from: DateTime<Utc>, to: DateT
             let a = shown.appointment;
             let (start, end) = match &a.when {
                 When::AllDay { start, end } => (start.to_string(), end.to_string()),
-                When::Timed { start, end } => {
-                    (start.instant().expect("a time").to_rfc3339(), end.instant().expect("a time").to_rfc3339())
-                }
+                When::Timed { start, end } => (
+                    start.instant().expect("a time").to_rfc3339(),
+                    end.instant().expect("a time").to_rfc3339(),
+                ),
             };
-            let guests: Vec<&str> = a.attendees.keys().map(String::as_str).filter(|g| g.contains("guest")).collect();
+            let guests: Vec<&str> =
+                a.attendees.keys().map(String::as_str).filter(|g| g.contains("guest")).collect();
             let text = |text: Option<String>| text.unwrap_or_default();
-            (start, end, text(a.summary), text(a.location), text(a.description), guests.join(" "))
+            let (summary, location, description) = (text(a.summary), text(a.location), text(a.description));
+            Shown { start, end, summary, location, description, guests: guests.join(" ") }
         })
         .collect();
     shown.sort();
@@ -84,7 +101,8 @@ pub fn shown_in_google(world: &World, calendar: &str, from: DateTime<Utc>, to: D
                 .collect();
             guests.sort_unstable();
             let (start, end) = (edge(&event["start"]), edge(&event["end"]));
-            (start, end, text("summary"), text("location"), text("description"), guests.join(" "))
+            let (summary, location, description) = (text("summary"), text("location"), text("description"));
+            Shown { start, end, summary, location, description, guests: guests.join(" ") }
         })
         .collect();
     shown.sort();
@@ -98,18 +116,37 @@ pub(super) fn check(world: &World, engine: &Engine, users: &Users) -> Result<(),
     for (agent, calendar) in CALENDARS {
         let crm = shown_in_crm(engine, agent, from, to);
         let google = shown_in_google(world, calendar, from, to);
-        if crm != google {
-            let only = |a: &[Shown], b: &[Shown]| a.iter().filter(|x| !b.contains(x)).cloned().collect::<Vec<_>>();
+        // A meeting that stands in two calendars has its guests in the one that organises it, and in no other (G04).
+        let bare = |shown: &[Shown]| -> Vec<Shown> {
+            let mut bare: Vec<Shown> =
+                shown.iter().map(|s| Shown { guests: String::new(), ..s.clone() }).collect();
+            bare.sort();
+            bare
+        };
+        let (crm, bare_google) = (bare(&crm), bare(&google));
+        if crm != bare_google {
+            let only =
+                |a: &[Shown], b: &[Shown]| a.iter().filter(|x| !b.contains(x)).cloned().collect::<Vec<_>>();
+            let (here, there) = (only(&crm, &bare_google), only(&bare_google, &crm));
             return Err(Violation::new(
                 "C1",
-                format!("{calendar}: only in the CRM {:#?}, only in Google {:#?}", only(&crm, &google), only(&google, &crm)),
+                format!("{calendar}: only in the CRM {here:?}, only in Google {there:?}"),
             ));
         }
-        let doubled = google.windows(2).find(|pair| pair[0] == pair[1]);
-        if let Some(doubled) = doubled {
+        if let Some(doubled) = google.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(Violation::new("C3", format!("{calendar}: twice {:?}", doubled[0])));
         }
         everywhere.entry(agent).or_default().push(google);
+    }
+    for (agent, calendars) in &everywhere {
+        for shown in shown_in_crm(engine, agent, from, to) {
+            if !calendars.iter().any(|google| google.contains(&shown)) {
+                return Err(Violation::new(
+                    "C1",
+                    format!("no calendar of {agent} has the guests of {shown:?}"),
+                ));
+            }
+        }
     }
     masters_are_single(world)?;
     nothing_comes_back(&everywhere, users)?;
@@ -137,7 +174,7 @@ fn masters_are_single(world: &World) -> Result<(), Violation> {
 /// C4: what was deleted while everything was at rest, and not touched since, is nowhere.
 fn nothing_comes_back(everywhere: &BTreeMap<&str, Vec<Vec<Shown>>>, users: &Users) -> Result<(), Violation> {
     for (entity, _) in users.deleted.iter() {
-        if everywhere.values().flatten().flatten().any(|shown| shown.4 == *entity) {
+        if everywhere.values().flatten().flatten().any(|shown| shown.description == *entity) {
             return Err(Violation::new("C4", format!("{entity} was deleted and is back")));
         }
     }
@@ -146,20 +183,27 @@ fn nothing_comes_back(everywhere: &BTreeMap<&str, Vec<Vec<Shown>>>, users: &User
 
 /// C2: the last value that somebody wrote is visible, or was overwritten by a concurrent one and is in the journal.
 #[allow(clippy::expect_used)]
-fn nothing_is_lost(world: &World, everywhere: &BTreeMap<&str, Vec<Vec<Shown>>>, users: &Users) -> Result<(), Violation> {
+fn nothing_is_lost(
+    world: &World,
+    everywhere: &BTreeMap<&str, Vec<Vec<Shown>>>,
+    users: &Users,
+) -> Result<(), Violation> {
     let mut last: BTreeMap<(&str, &str), Vec<&super::user::Written>> = BTreeMap::new();
     for written in users.written.iter().filter(|written| !users.loose.contains(&written.entity)) {
         last.entry((&written.entity, written.unit)).or_default().push(written);
     }
     let mut journal = Vec::new();
     for binding in &world.bindings {
-        journal.extend(now(world.store.journal(&"default".into(), &binding.id, None, 100_000)).expect("readable"));
+        journal.extend(
+            now(world.store.journal(&"default".into(), &binding.id, None, 100_000)).expect("readable"),
+        );
     }
     let kept = |token: &str| {
         journal.iter().any(|entry| {
-            [&entry.lost, &entry.before].into_iter().flatten().any(|fields| {
-                fields.iter().any(|(_, value)| value.as_str() == Some(token))
-            })
+            [&entry.lost, &entry.before]
+                .into_iter()
+                .flatten()
+                .any(|fields| fields.iter().any(|(_, value)| value.as_str() == Some(token)))
         })
     };
     for ((entity, unit), writes) in last {
@@ -167,8 +211,8 @@ fn nothing_is_lost(world: &World, everywhere: &BTreeMap<&str, Vec<Vec<Shown>>>, 
             .values()
             .flatten()
             .flatten()
-            .filter(|shown| shown.4 == entity)
-            .map(|shown| if unit == "summary" { shown.2.as_str() } else { shown.3.as_str() })
+            .filter(|shown| shown.description == entity)
+            .map(|shown| if unit == "summary" { shown.summary.as_str() } else { shown.location.as_str() })
             .collect();
         let Some(newest) = writes.last() else { continue };
         if values.is_empty() {
@@ -178,12 +222,18 @@ fn nothing_is_lost(world: &World, everywhere: &BTreeMap<&str, Vec<Vec<Shown>>>, 
         let alone = writes.iter().filter(|written| written.epoch == newest.epoch).count() == 1;
         let visible = values.contains(newest.token.as_str());
         if !visible && (alone || !kept(&newest.token)) {
-            return Err(Violation::new("C2", format!("{entity}: {unit} {} is neither visible nor kept", newest.token)));
+            return Err(Violation::new(
+                "C2",
+                format!("{entity}: {unit} {} is neither visible nor kept", newest.token),
+            ));
         }
         let ours = writes.iter().filter(|written| written.epoch == newest.epoch);
         let visible_is_theirs = ours.clone().any(|written| values.contains(written.token.as_str()));
         if !visible_is_theirs {
-            return Err(Violation::new("C2", format!("{entity}: {unit} shows an older value than {}", newest.token)));
+            return Err(Violation::new(
+                "C2",
+                format!("{entity}: {unit} shows an older value than {}", newest.token),
+            ));
         }
     }
     Ok(())
@@ -198,7 +248,8 @@ fn nobody_is_mailed_twice(world: &World) -> Result<(), Violation> {
         if !authorised {
             return Err(Violation::new("C7", format!("a mail to {} about {}", mail.recipient, mail.event)));
         }
-        let stamp = mail.stamp.get("calsyncOperation").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        let stamp =
+            mail.stamp.get("calsyncOperation").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
         if !stamp.is_empty()
             && mail.kind != crate::fake_google::MailKind::Cancellation
             && !seen.insert((mail.recipient.clone(), mail.event.clone(), stamp))

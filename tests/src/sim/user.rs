@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 /// Somebody wrote a value.
 #[derive(Clone, Debug)]
-pub struct Written {
+pub(super) struct Written {
     /// The token that was written.
     pub token: String,
     /// The token of the appointment that it was written into, in its description.
@@ -28,7 +28,7 @@ pub struct Written {
 
 /// What people did so far.
 #[derive(Debug, Default)]
-pub struct Users {
+pub(super) struct Users {
     next: u64,
     epoch: u64,
     count: u64,
@@ -46,12 +46,12 @@ pub struct Users {
 
 impl Users {
     /// How many things were done.
-    pub fn count(&self) -> u64 {
+    pub(super) fn count(&self) -> u64 {
         self.count
     }
 
     /// Both sides are the same now.
-    pub fn rested(&mut self) {
+    pub(super) fn rested(&mut self) {
         self.epoch += 1;
         self.touched.clear();
     }
@@ -78,7 +78,7 @@ impl Users {
     }
 
     /// Somebody does something somewhere.
-    pub fn act(&mut self, world: &World, engine: &Engine, step: u64) {
+    pub(super) fn act(&mut self, world: &World, engine: &Engine, step: u64) {
         let roll = world.chance.below(100);
         if roll < 50 { self.in_crm(world, engine, step) } else { self.in_google(world, step) }
     }
@@ -115,7 +115,12 @@ impl Users {
             let when = if world.chance.below(5) == 0 {
                 When::day(Self::start(world).date())
             } else {
-                When::timed(Self::start(world), Duration::minutes(30 + 30 * world.chance.below(4) as i64), &zone).expect("a time")
+                When::timed(
+                    Self::start(world),
+                    Duration::minutes(30 + 30 * world.chance.below(4) as i64),
+                    &zone,
+                )
+                .expect("a time")
             };
             let mut appointment = Appointment::new(title.clone(), when);
             appointment.description = Some(entity.clone());
@@ -261,11 +266,17 @@ impl Users {
                 event["start"] = json!({"date": start.date()});
                 event["end"] = json!({"date": start.date() + Duration::days(1)});
             } else {
-                event["start"] = json!({"dateTime": start.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": zone});
-                event["end"] = json!({"dateTime": end.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": zone});
+                event["start"] =
+                    json!({"dateTime": start.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": zone});
+                event["end"] =
+                    json!({"dateTime": end.format("%Y-%m-%dT%H:%M:%S").to_string(), "timeZone": zone});
             }
             if let Some(rule) = Self::rule(world) {
-                let rule = if event["start"]["date"].is_null() { rule.to_owned() } else { rule.replace("T235959Z", "") };
+                let rule = if event["start"]["date"].is_null() {
+                    rule.to_owned()
+                } else {
+                    rule.replace("T235959Z", "")
+                };
                 event["recurrence"] = json!([rule]);
             }
             if google.user_insert(now, calendar, &event).is_ok() {
@@ -299,7 +310,8 @@ impl Users {
                 self.touch(&entity, "colour in Google");
             }
             _ if recurring => {
-                let instances = google.instances(calendar, now - Duration::days(60), now + Duration::days(120));
+                let instances =
+                    google.instances(calendar, now - Duration::days(60), now + Duration::days(120));
                 let of: Vec<&Value> = instances.iter().filter(|i| i["recurringEventId"] == id).collect();
                 if of.is_empty() {
                     return;
@@ -324,7 +336,8 @@ impl Users {
                     }
                     _ => {
                         let token = self.token("o");
-                        if google.user_patch(now, calendar, &instance_id, &json!({"location": token})).is_ok() {
+                        if google.user_patch(now, calendar, &instance_id, &json!({"location": token})).is_ok()
+                        {
                             self.touch(&entity, "edit an occurrence in Google");
                         }
                     }
@@ -342,7 +355,8 @@ async fn all_records(world: &World) -> Vec<(RecordId, String, bool)> {
     let mut found = Vec::new();
     let mut position = None;
     loop {
-        let changes = store.record_changes(&"default".into(), None, position.as_ref(), 1000).await.expect("readable");
+        let changes =
+            store.record_changes(&"default".into(), None, position.as_ref(), 1000).await.expect("readable");
         for record in changes.records {
             let Some(fields) = record.fields.filter(|_| record.occurrence.is_none()) else { continue };
             if fields.get("status").and_then(|s| s.as_str()) == Some("cancelled") {

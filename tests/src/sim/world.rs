@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 /// The calendars of the world: two of one agent, one of another.
-pub const CALENDARS: [(&str, &str); 3] = [
+pub(super) const CALENDARS: [(&str, &str); 3] = [
     ("amy@example.com", "amy@example.com"),
     ("amy@example.com", "amy-team@group.calendar.google.com"),
     ("bob@example.com", "bob@example.com"),
@@ -137,7 +137,8 @@ impl World {
         };
         let (engine, _) = world.process(false);
         let policy = [Policy::Remote, Policy::Local, Policy::Newest][world.chance.below(3) as usize];
-        let edit_or_delete = [EditOrDelete::EditWins, EditOrDelete::DeleteWins][usize::from(world.chance.below(4) == 0)];
+        let edit_or_delete =
+            [EditOrDelete::EditWins, EditOrDelete::DeleteWins][usize::from(world.chance.below(4) == 0)];
         for (agent, calendar) in CALENDARS {
             let mail = if seed % 5 == 0 { Mail::Guests } else { Mail::Nobody };
             let new = Binding::two_way(agent)
@@ -234,7 +235,9 @@ impl World {
             let writes = self.google().journal().iter().filter(|entry| entry.wrote()).count();
             let mut wrote = false;
             for at in 0..self.bindings.len() {
-                let report = self.run_calmly(at).map_err(|e| Violation::new("C15", format!("a calm run failed: {e}")))?;
+                let report = self
+                    .run_calmly(at)
+                    .map_err(|e| Violation::new("C15", format!("a calm run failed: {e}")))?;
                 wrote |= report.wrote();
                 self.tell(&report);
                 if !report.waiting.is_empty() {
@@ -258,7 +261,8 @@ fn behaviour(mut behaviour: Behaviour, chance: &SeededEntropy) -> Behaviour {
     behaviour.list_exceptions_of_deleted_series = flip();
     behaviour.master_write_touches_exceptions = flip();
     behaviour.unchanged_write_alters_etag = flip();
-    behaviour.exceptions_on_master_change = if flip() { ExceptionPolicy::Keep } else { ExceptionPolicy::Reset };
+    behaviour.exceptions_on_master_change =
+        if flip() { ExceptionPolicy::Keep } else { ExceptionPolicy::Reset };
     behaviour
 }
 

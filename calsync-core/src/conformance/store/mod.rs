@@ -226,6 +226,7 @@ fn link_in(record: &str, record_root: &str, key: &str, remote_root: &str) -> Lin
         revision: Some("\"r1\"".into()),
         incarnation: 0,
         answer: None,
+        mirror: false,
     }
 }
 

@@ -40,8 +40,9 @@ impl<'a> Planner<'a> {
             Some(link) => link.incarnation,
             None => 0,
         };
-        let hash =
-            ids::remote_hash(self.rules.installation, &self.rules.binding.tenant, &record, incarnation);
+        let binding = self.rules.binding;
+        let calendar = &binding.target.calendar;
+        let hash = ids::remote_hash(self.rules.installation, &binding.tenant, calendar, &record, incarnation);
         let remote = self.rules.provider.create_id(&hash);
         let key = RemoteKey::of(&remote, None);
         let link = Link {
@@ -56,6 +57,7 @@ impl<'a> Planner<'a> {
             version: None,
             revision: None,
             incarnation,
+            mirror: pair.mirror,
             answer: None,
         };
         let operation = self.operation_of("create-remote", pair, &link);

@@ -21,6 +21,7 @@ impl<'a> Planner<'a> {
             version: None,
             revision: None,
             incarnation: 0,
+            mirror: pair.mirror,
             answer: None,
         }
     }
