@@ -17,12 +17,14 @@ use super::behaviour::Behaviour;
 use super::incoming::{Incoming, Route, form};
 use super::model::{Account, AccountState};
 use super::refusal::Refusal;
+use super::scope::{PREFIX, accepted, full_scope, is_scope};
 use super::seal;
 
 /// The token endpoint's own address, which assertions name as their audience.
 pub const GOOGLE_TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 
-const PREFIX: &str = "https://www.googleapis.com/auth/";
+/// Live refresh tokens per account and client.
+const REFRESH_TOKENS_MAX: usize = 100;
 
 /// On whose behalf a request comes.
 #[derive(Clone, Debug)]
@@ -40,42 +42,7 @@ impl Principal {
     }
 
     pub(crate) fn allows(&self, route: Route) -> bool {
-        let accepted: &[&str] = match route {
-            Route::InsertEvent | Route::UpdateEvent | Route::PatchEvent | Route::DeleteEvent => {
-                &["calendar", "calendar.events", "calendar.events.owned", "calendar.app.created"]
-            }
-            Route::ListEvents | Route::GetEvent | Route::Instances => &[
-                "calendar",
-                "calendar.app.created",
-                "calendar.events",
-                "calendar.events.freebusy",
-                "calendar.events.owned",
-                "calendar.events.owned.readonly",
-                "calendar.events.public.readonly",
-                "calendar.events.readonly",
-                "calendar.readonly",
-            ],
-            Route::ListCalendars => {
-                &["calendar", "calendar.calendarlist", "calendar.calendarlist.readonly", "calendar.readonly"]
-            }
-            Route::GetCalendarEntry => &[
-                "calendar",
-                "calendar.app.created",
-                "calendar.calendarlist",
-                "calendar.calendarlist.readonly",
-                "calendar.readonly",
-            ],
-            Route::InsertCalendarEntry => &["calendar", "calendar.calendarlist"],
-            Route::GetCalendar => &[
-                "calendar",
-                "calendar.app.created",
-                "calendar.calendars",
-                "calendar.calendars.readonly",
-                "calendar.readonly",
-            ],
-            _ => &[],
-        };
-        accepted.iter().any(|name| self.has(name))
+        accepted(route).iter().any(|name| self.has(name))
     }
 
     /// Whether the token reads events only as free/busy.
@@ -114,6 +81,7 @@ struct ServiceAccount {
 struct Client {
     secret: String,
     disabled: Option<&'static str>,
+    testing: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -122,6 +90,32 @@ struct Grant {
     email: String,
     scopes: BTreeSet<String>,
     revoked: bool,
+    /// Counts grants, to know the oldest.
+    serial: u64,
+    first_used: Option<DateTime<Utc>>,
+    last_used: Option<DateTime<Utc>>,
+}
+
+impl Grant {
+    fn new(client: &str, email: &str, scopes: &[&str], serial: u64) -> Self {
+        Self {
+            client: client.to_owned(),
+            email: email.to_owned(),
+            scopes: scopes.iter().map(|scope| full_scope(scope)).collect(),
+            revoked: false,
+            serial,
+            first_used: None,
+            last_used: None,
+        }
+    }
+
+    /// Dead by itself: unused for six months, or seven days old where the app is still in testing.
+    fn expired(&self, now: DateTime<Utc>, testing: bool) -> bool {
+        let older = |since: Option<DateTime<Utc>>, days: i64| {
+            since.is_some_and(|since| now - since > chrono::Duration::days(days))
+        };
+        older(self.last_used, 183) || (testing && older(self.first_used, 7))
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -179,7 +173,8 @@ impl Auth {
     }
 
     pub(crate) fn add_client(&mut self, id: &str, secret: &str) {
-        self.clients.insert(id.to_owned(), Client { secret: secret.to_owned(), disabled: None });
+        self.clients
+            .insert(id.to_owned(), Client { secret: secret.to_owned(), disabled: None, testing: false });
     }
 
     pub(crate) fn disable_client(&mut self, id: &str, error: &'static str) {
@@ -188,9 +183,15 @@ impl Auth {
         }
     }
 
+    pub(crate) fn set_testing(&mut self, id: &str, testing: bool) {
+        if let Some(client) = self.clients.get_mut(id) {
+            client.testing = testing;
+        }
+    }
+
     pub(crate) fn add_refresh_token(&mut self, token: &str, client: &str, email: &str, scopes: &[&str]) {
-        let scopes = scopes.iter().map(|scope| full_scope(scope)).collect();
-        let grant = Grant { client: client.to_owned(), email: email.to_owned(), scopes, revoked: false };
+        self.serial += 1;
+        let grant = Grant::new(client, email, scopes, self.serial);
         self.refresh_tokens.insert(token.to_owned(), grant);
     }
 
@@ -221,8 +222,7 @@ impl Auth {
     ) -> String {
         self.serial += 1;
         let code = format!("4/fake-{:016x}", seal::hash(&format!("code-{}", self.serial)));
-        let scopes = scopes.iter().map(|scope| full_scope(scope)).collect();
-        let grant = Grant { client: client.to_owned(), email: email.to_owned(), scopes, revoked: false };
+        let grant = Grant::new(client, email, scopes, self.serial);
         let challenge = challenge.map(str::to_owned);
         let redirect = redirect.to_owned();
         self.codes.insert(code.clone(), Code { grant, redirect, challenge, used: false });
@@ -336,7 +336,8 @@ impl Auth {
             return Err((401, "unauthorized_client", "Unauthorized".to_owned()));
         }
         // One text for all causes: revoked, unused for six months, seven days of a testing app, too many tokens.
-        if grant.revoked {
+        let testing = self.clients.get(&client).is_some_and(|client| client.testing);
+        if grant.revoked || grant.expired(now, testing) {
             return Err((400, "invalid_grant", "Token has been expired or revoked.".to_owned()));
         }
         check_account(accounts.get(&grant.email))?;
@@ -350,6 +351,10 @@ impl Auth {
                 asked
             }
         };
+        if let Some(used) = self.refresh_tokens.get_mut(&token) {
+            used.first_used = used.first_used.or(Some(now));
+            used.last_used = Some(now);
+        }
         let mut body = self.reply(now, &grant.email, false, scopes, behaviour);
         if behaviour.rotate_refresh_tokens {
             let fresh = format!("1//fake-{:016x}", seal::hash(&format!("refresh-{}", self.serial)));
@@ -391,9 +396,25 @@ impl Auth {
         let mut body = self.reply(now, &grant.email, false, grant.scopes.clone(), behaviour);
         let refresh = format!("1//fake-{:016x}", seal::hash(&format!("refresh-{}", self.serial)));
         let email = grant.email.clone();
+        let grant = Grant { first_used: Some(now), last_used: Some(now), ..grant };
         self.refresh_tokens.insert(refresh.clone(), grant);
+        self.limit_grants(&client, &email);
         body.insert("refresh_token".to_owned(), json!(refresh));
         Ok((email, body))
+    }
+
+    /// Each account has at most a hundred live refresh tokens per client: one more silently kills the oldest.
+    fn limit_grants(&mut self, client: &str, email: &str) {
+        let mut live: Vec<&mut Grant> = self
+            .refresh_tokens
+            .values_mut()
+            .filter(|grant| !grant.revoked && grant.client == client && grant.email == email)
+            .collect();
+        live.sort_by_key(|grant| grant.serial);
+        let surplus = live.len().saturating_sub(REFRESH_TOKENS_MAX);
+        for grant in live.into_iter().take(surplus) {
+            grant.revoked = true;
+        }
     }
 
     fn assertion(
@@ -521,53 +542,6 @@ fn check_account(account: Option<&Account>) -> Result<(), TokenRefusal> {
         Some(AccountState::ServiceOff) => {
             Err((403, "access_denied", "Requested client not authorized".to_owned()))
         }
-    }
-}
-
-/// `calendar.events` as well as its long form.
-pub(crate) fn full_scope(scope: &str) -> String {
-    if scope.starts_with("https://") || ["openid", "email", "profile"].contains(&scope) {
-        scope.to_owned()
-    } else {
-        format!("{PREFIX}{scope}")
-    }
-}
-
-/// Whether Google knows the scope: a comma between two makes one that it does not.
-fn is_scope(scope: &str) -> bool {
-    const CALENDAR: &[&str] = &[
-        "",
-        ".acls",
-        ".acls.readonly",
-        ".app.created",
-        ".calendarlist",
-        ".calendarlist.readonly",
-        ".calendars",
-        ".calendars.readonly",
-        ".events",
-        ".events.freebusy",
-        ".events.owned",
-        ".events.owned.readonly",
-        ".events.public.readonly",
-        ".events.readonly",
-        ".freebusy",
-        ".readonly",
-        ".settings",
-        ".settings.readonly",
-    ];
-    if ["openid", "email", "profile"].contains(&scope) {
-        return true;
-    }
-    let Some(name) = scope.strip_prefix(PREFIX) else { return false };
-    match name.strip_prefix("calendar") {
-        Some(rest) => CALENDAR.contains(&rest),
-        None => [
-            "admin.directory.resource.calendar",
-            "admin.directory.resource.calendar.readonly",
-            "userinfo.email",
-            "userinfo.profile",
-        ]
-        .contains(&name),
     }
 }
 

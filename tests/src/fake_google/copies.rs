@@ -34,6 +34,9 @@ const SHARED: &[&str] = &[
     "source",
 ];
 
+/// With more guests than this, answers are no longer passed on.
+const RESPONSES_GUESTS_MAX: usize = 200;
+
 /// What even a guest who may modify cannot change.
 const ORGANIZERS_OWN: &[&str] =
     &["guestsCanModify", "guestsCanInviteOthers", "guestsCanSeeOtherGuests", "anyoneCanAddSelf"];
@@ -47,7 +50,8 @@ impl FakeGoogle {
         before: Option<&Event>,
         after: &Event,
     ) {
-        if !self.behaviour.propagate_copies || !same_address(&after.organizer, calendar) {
+        let private = after.flag("privateCopy", false);
+        if !self.behaviour.propagate_copies || private || !same_address(&after.organizer, calendar) {
             return;
         }
         let guests = |event: &Event| -> BTreeSet<String> {
@@ -171,7 +175,7 @@ impl FakeGoogle {
         if shared_changed && (allowed || writer.in_person) {
             adopt_shared(&mut updated, &new);
             updated.series = new.series.clone();
-        } else {
+        } else if theirs.attendees().len() <= RESPONSES_GUESTS_MAX {
             for guest in new.attendees() {
                 let known =
                     updated.attendees().iter().any(|known| same_address(email_of(known), email_of(guest)));
@@ -232,16 +236,14 @@ impl FakeGoogle {
             });
             for guest in after.attendees() {
                 let email = email_of(guest);
-                match before {
-                    Some(_) if cancelled => mails.push((email.to_owned(), MailKind::Cancellation)),
-                    Some(before) if !before.cancelled() && listed(before, email) => {
-                        if changed {
-                            mails.push((email.to_owned(), MailKind::Update));
-                        }
-                    }
-                    _ if !cancelled => mails.push((email.to_owned(), MailKind::Invitation)),
-                    _ => {}
-                }
+                let known = before.is_some_and(|before| !before.cancelled() && listed(before, email));
+                let kind = match (cancelled, known, changed) {
+                    (true, true, _) => Some(MailKind::Cancellation),
+                    (false, true, true) => Some(MailKind::Update),
+                    (false, false, _) => Some(MailKind::Invitation),
+                    (true, false, _) | (false, true, false) => None,
+                };
+                mails.extend(kind.map(|kind| (email.to_owned(), kind)));
             }
             let removed = before.into_iter().flat_map(Event::attendees).map(email_of);
             mails.extend(

@@ -16,6 +16,12 @@ pub struct Refusal {
     pub message: String,
     /// `errors[0].domain`.
     pub domain: &'static str,
+    extra: Option<Box<Extra>>,
+}
+
+/// What only some refusals have; boxed, because every `Result` carries the size of its error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Extra {
     location: Option<(&'static str, String)>,
     infrastructure: Option<(&'static str, &'static str)>,
     top_message: Option<&'static str>,
@@ -32,19 +38,11 @@ impl std::error::Error for Refusal {}
 impl Refusal {
     /// A refusal with a status, a reason and a text of the caller's choice.
     pub fn new(status: u16, domain: &'static str, reason: &str, message: &str) -> Self {
-        Self {
-            status,
-            reason: reason.to_owned(),
-            message: message.to_owned(),
-            domain,
-            location: None,
-            infrastructure: None,
-            top_message: None,
-        }
+        Self { status, reason: reason.to_owned(), message: message.to_owned(), domain, extra: None }
     }
 
     pub(crate) fn at(mut self, kind: &'static str, location: &str) -> Self {
-        self.location = Some((kind, location.to_owned()));
+        self.extra.get_or_insert_default().location = Some((kind, location.to_owned()));
         self
     }
 
@@ -80,8 +78,9 @@ impl Refusal {
     pub(crate) fn login_required() -> Self {
         let mut refusal =
             Self::new(401, "global", "required", "Login Required.").at("header", "Authorization");
-        refusal.infrastructure = Some(("UNAUTHENTICATED", "CREDENTIALS_MISSING"));
-        refusal.top_message = Some(
+        let extra = refusal.extra.get_or_insert_default();
+        extra.infrastructure = Some(("UNAUTHENTICATED", "CREDENTIALS_MISSING"));
+        extra.top_message = Some(
             "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or \
              other valid authentication credential.",
         );
@@ -94,8 +93,9 @@ impl Refusal {
 
     pub(crate) fn insufficient_permissions() -> Self {
         let mut refusal = Self::new(403, "global", "insufficientPermissions", "Insufficient Permission");
-        refusal.infrastructure = Some(("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"));
-        refusal.top_message = Some("Request had insufficient authentication scopes.");
+        let extra = refusal.extra.get_or_insert_default();
+        extra.infrastructure = Some(("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"));
+        extra.top_message = Some("Request had insufficient authentication scopes.");
         refusal
     }
 
@@ -186,14 +186,15 @@ impl Refusal {
     /// The JSON body, in the form of the Calendar API.
     pub fn body(&self) -> Value {
         let mut entry = json!({ "domain": self.domain, "reason": self.reason, "message": self.message });
-        if let Some((kind, name)) = &self.location {
+        let extra = self.extra.as_deref().cloned().unwrap_or_default();
+        if let Some((kind, name)) = &extra.location {
             entry["locationType"] = json!(kind);
             entry["location"] = json!(name);
         }
-        let message = self.top_message.unwrap_or(&self.message);
+        let message = extra.top_message.unwrap_or(&self.message);
         let mut error = json!({ "code": self.status, "message": message, "errors": [entry] });
         // `status` and `details` come with infrastructure errors only: scope, missing credentials, API disabled.
-        if let Some((status, detail)) = self.infrastructure {
+        if let Some((status, detail)) = extra.infrastructure {
             error["status"] = json!(status);
             error["details"] = json!([{
                 "@type": "type.googleapis.com/google.rpc.ErrorInfo",

@@ -25,10 +25,8 @@ pub(crate) fn check_insert(
     let all_day = draft.start.is_date();
     match kind {
         "fromGmail" => return Err(Refusal::event_type("Events of type fromGmail cannot be created.")),
-        "birthday" => {
-            if !all_day || draft.fields.contains_key("attendees") {
-                return Err(Refusal::event_type("A birthday event must be an all-day event without guests."));
-            }
+        "birthday" if !all_day || draft.fields.contains_key("attendees") => {
+            return Err(Refusal::event_type("A birthday event must be an all-day event without guests."));
         }
         "focusTime" | "outOfOffice" => {
             if all_day {

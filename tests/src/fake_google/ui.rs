@@ -5,8 +5,6 @@
 //! JSON in the API's own form, and what they take is kept even where the API would refuse it, because real calendars
 //! hold such events from imports of long ago.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Duration, Utc};
 use serde_json::{Map, Value, json};
 
@@ -341,8 +339,7 @@ fn split_lines(old: &Event, start: &When, calendar: &Calendar) -> (Vec<String>, 
             match count {
                 None => after.push(line.clone()),
                 Some(count) => {
-                    let alone =
-                        Series::parse(&old.start, &old.end, &[line.clone()], zone, false).map(Arc::new);
+                    let alone = Series::parse(&old.start, &old.end, std::slice::from_ref(&line), zone, false);
                     let gone = alone
                         .map_or(0, |rule| rule.slots().take_while(|slot| slot.instant(zone) < at).count());
                     let rest = count.saturating_sub(gone).max(1);
@@ -352,7 +349,7 @@ fn split_lines(old: &Event, start: &When, calendar: &Calendar) -> (Vec<String>, 
         } else if head.to_ascii_uppercase().starts_with("RDATE") {
             for value in value.split(',') {
                 let line = format!("{head}:{value}");
-                let alone = Series::parse(&old.start, &old.end, &[line.clone()], zone, false);
+                let alone = Series::parse(&old.start, &old.end, std::slice::from_ref(&line), zone, false);
                 let later = alone.is_ok_and(|dates| dates.slots().any(|slot| slot.instant(zone) >= at));
                 if later { after.push(line) } else { before.push(line) }
             }

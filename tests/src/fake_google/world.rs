@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::FakeGoogle;
-use super::auth::full_scope;
 use super::model::{Account, Calendar, Role};
+use super::scope::full_scope;
 use super::view::View;
 use super::when::Zone;
 
@@ -157,6 +157,11 @@ impl FakeGoogle {
     /// An OAuth client.
     pub fn oauth_client(&mut self, id: &str, secret: &str) {
         self.auth.add_client(id, secret);
+    }
+
+    /// Whether the app's publishing status is *Testing*: its refresh tokens end after seven days. Default: no.
+    pub fn set_oauth_client_testing(&mut self, id: &str, testing: bool) {
+        self.auth.set_testing(id, testing);
     }
 
     /// Disables or deletes an OAuth client: `disabled_client`, or `deleted_client`.

@@ -180,11 +180,15 @@ impl FakeGoogle {
         if rescheduled && new.sequence == old.sequence {
             new.sequence += 1;
         }
+        let spreads = settle_visibility(&old, &mut new);
         if !organizing {
             new = self.guest_write(writer, calendar_id, &old, new)?;
         }
         self.restamp(writer.now, &old, &mut new);
         self.put(calendar_id, new.clone());
+        if spreads {
+            self.spread_visibility(writer.now, calendar_id, &new);
+        }
         self.follow_series(writer.now, calendar_id, &old, &new);
         if organizing {
             self.propagate(writer.now, calendar_id, Some(&old), &new);
@@ -307,6 +311,26 @@ impl FakeGoogle {
             && let Some(event) = calendar.events.get_mut(&new.id)
         {
             event.trimmed = true;
+        }
+    }
+
+    /// Gives the whole series the visibility of one of its occurrences.
+    fn spread_visibility(&mut self, now: DateTime<Utc>, calendar_id: &str, instance: &Event) {
+        let Some(calendar) = self.calendars.get(calendar_id) else { return };
+        let Some(slot) = &instance.slot else { return };
+        let master = calendar.events.get(&slot.master).into_iter();
+        let series: Vec<Event> = master
+            .chain(calendar.exceptions_of(&slot.master))
+            .filter(|event| event.id != instance.id && !event.hidden && !event.cancelled())
+            .cloned()
+            .collect();
+        for old in series {
+            let mut new = old.clone();
+            if let Some(visibility) = instance.fields.get("visibility") {
+                new.fields.insert("visibility".to_owned(), visibility.clone());
+            }
+            self.restamp(now, &old, &mut new);
+            self.put(calendar_id, new);
         }
     }
 
@@ -473,6 +497,27 @@ fn carry_over(writer: &Writer, old: &Event, new: &mut Event, reading: &Reading<'
             new.fields.insert(name.to_owned(), value.clone());
         }
     }
+}
+
+/// Since 2026-07-07 a more restrictive visibility of one occurrence spreads to its whole series (the result says so),
+/// and a less restrictive one is ignored.
+fn settle_visibility(old: &Event, new: &mut Event) -> bool {
+    let rank = |event: &Event| match event.text("visibility") {
+        "public" => 0,
+        "" => 1,
+        _ => 2,
+    };
+    if new.slot.is_none() || rank(new) == rank(old) {
+        return false;
+    }
+    if rank(new) > rank(old) {
+        return true;
+    }
+    match old.fields.get("visibility") {
+        Some(visibility) => new.fields.insert("visibility".to_owned(), visibility.clone()),
+        None => new.fields.remove("visibility"),
+    };
+    false
 }
 
 fn check_locked(old: &Event, new: &Event) -> Result<(), Refusal> {

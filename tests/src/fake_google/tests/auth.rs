@@ -298,6 +298,26 @@ fn an_authorization_code_is_good_once_with_its_verifier_and_its_address() {
 }
 
 #[test]
+fn refresh_tokens_end_when_unused_when_the_app_is_in_testing_and_when_there_are_too_many() {
+    let refresh = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
+    for (testing, days, status) in [(false, 8, 200), (true, 6, 200), (true, 8, 400), (false, 184, 400)] {
+        let mut client = world();
+        client.fake.set_oauth_client_testing("client", testing);
+        token(&mut client, refresh).ok();
+        client.pass(days * 86_400);
+        assert_eq!(token(&mut client, refresh).status, status, "{testing} {days}");
+    }
+    let mut client = world();
+    for count in 1..=100 {
+        assert_eq!(token(&mut client, refresh).status, 200, "{count} tokens");
+        let code = client.fake.user_consents("client", "r", ALICE, &["calendar"], None).replace('/', "%2F");
+        let form = "grant_type=authorization_code&client_id=client&client_secret=secret&redirect_uri=r";
+        token(&mut client, &format!("{form}&code={code}")).ok();
+    }
+    assert_eq!(token(&mut client, refresh).status, 400);
+}
+
+#[test]
 fn the_journal_keeps_no_secret() {
     let mut client = world();
     let form = "grant_type=refresh_token&refresh_token=refresh-me&client_id=client&client_secret=hush";

@@ -230,7 +230,8 @@ fn a_sync_token_forbids_restrictions_and_is_bound_to_calendar_user_and_parameter
 
 #[test]
 fn a_sync_token_ends_by_order_by_age_and_by_a_change_of_the_access_list() {
-    let endings: [(&str, fn(&mut Client)); 4] = [
+    type Ending = (&'static str, fn(&mut Client));
+    let endings: [Ending; 4] = [
         ("order", |client| client.fake.expire_sync_tokens()),
         ("order for one calendar", |client| client.fake.expire_sync_tokens_of(ALICE)),
         ("age", |client| {

@@ -3,6 +3,7 @@
 mod auth;
 mod copies;
 mod list;
+mod series;
 mod write;
 
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
