@@ -233,7 +233,8 @@ impl Series {
             return Some((date.and_time(NaiveTime::MIN), true));
         }
         let utc = text.ends_with('Z');
-        let local = NaiveDateTime::parse_from_str(text.trim_end_matches('Z'), "%Y%m%dT%H%M%S").ok()?;
+        let local =
+            NaiveDateTime::parse_from_str(text.strip_suffix('Z').unwrap_or(text), "%Y%m%dT%H%M%S").ok()?;
         if self.all_day {
             return Some((local.date().and_time(NaiveTime::MIN), true));
         }
@@ -248,7 +249,11 @@ impl Series {
     /// One rule; nothing inside means a valid rule without any occurrence.
     fn rule(&mut self, value: &str, strict: bool) -> Option<Option<RRuleSet>> {
         let mut parts: Vec<(String, String)> = Vec::new();
-        for part in value.trim().split(';').filter(|part| !part.is_empty()) {
+        for part in value.trim().split(';') {
+            // An empty part is one semicolon too many, which old imports have.
+            if part.is_empty() && !strict {
+                continue;
+            }
             let (key, value) = part.split_once('=')?;
             parts.push((key.to_ascii_uppercase(), value.to_ascii_uppercase()));
         }
@@ -262,10 +267,10 @@ impl Series {
         if until.is_none() && get("COUNT").is_none() {
             self.finite = false;
         }
-        let narrows_year = ["BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYDAY"].iter().any(|key| get(key).is_some());
-        if frequency == "YEARLY" && get("BYMONTHDAY").is_some() && !narrows_year {
-            parts.push(("BYMONTH".to_owned(), self.start.month().to_string()));
+        if strict && !well_formed(&parts) {
+            return None;
         }
+        complete(&mut parts, &frequency, self.start);
         let mut text = String::new();
         for (key, value) in parts.iter().filter(|(key, _)| key != "UNTIL" && !key.starts_with("X-")) {
             text.push_str(if text.is_empty() { "" } else { ";" });
@@ -299,6 +304,51 @@ impl Series {
             return wall.date().and_hms_opt(23, 59, 59);
         }
         Some(wall)
+    }
+}
+
+/// What the `rrule` crate would let through, and Google would not.
+fn well_formed(parts: &[(String, String)]) -> bool {
+    let number = |value: &str| value.parse::<u32>().is_ok_and(|number| number > 0);
+    parts.iter().enumerate().all(|(index, (key, value))| {
+        let repeated = parts.iter().skip(index + 1).any(|(other, _)| other == key);
+        !repeated && !value.is_empty() && (!["COUNT", "INTERVAL"].contains(&key.as_str()) || number(value))
+    })
+}
+
+/// Says in full what a rule leaves to be understood, and rewrites what the `rrule` crate gets wrong.
+fn complete(parts: &mut Vec<(String, String)>, frequency: &str, start: NaiveDateTime) {
+    let has = |parts: &[(String, String)], key: &str| parts.iter().any(|(name, _)| name == key);
+    let days = ["BYDAY", "BYMONTHDAY", "BYYEARDAY"];
+    if frequency == "YEARLY" && has(parts, "BYWEEKNO") && !days.iter().any(|key| has(parts, key)) {
+        const NAMES: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
+        let index = usize::try_from(start.weekday().num_days_from_monday()).unwrap_or_default();
+        parts.push(("BYDAY".to_owned(), NAMES.get(index).copied().unwrap_or("MO").to_owned()));
+    }
+    let narrows_year = ["BYMONTH", "BYWEEKNO", "BYYEARDAY", "BYDAY"].iter().any(|key| has(parts, key));
+    if frequency == "YEARLY" && has(parts, "BYMONTHDAY") && !narrows_year {
+        parts.push(("BYMONTH".to_owned(), start.month().to_string()));
+    }
+    let in_month = frequency == "MONTHLY" || (frequency == "YEARLY" && has(parts, "BYMONTH"));
+    let fifth_from_end = frequency == "MONTHLY" && !has(parts, "BYMONTHDAY");
+    let Some((_, weekdays)) = parts.iter_mut().find(|(key, _)| key == "BYDAY") else { return };
+    let numbered = |day: &str| day.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+');
+    // Numbered and plain weekdays in one list would cancel each other out.
+    if weekdays.split(',').any(numbered) && !weekdays.split(',').all(numbered) {
+        let last = if in_month { 5 } else { 53 };
+        let all: Vec<String> = weekdays
+            .split(',')
+            .flat_map(|day| match numbered(day) {
+                true => vec![day.to_owned()],
+                false => (1..=last).map(|number| format!("{number}{day}")).collect(),
+            })
+            .collect();
+        *weekdays = all.join(",");
+    }
+    // The fifth weekday from the end is refused; it is the one that falls on the 31st to 29th day from the end.
+    if fifth_from_end && weekdays.split(',').all(|day| day.starts_with("-5")) {
+        *weekdays = weekdays.replace("-5", "");
+        parts.push(("BYMONTHDAY".to_owned(), "-31,-30,-29".to_owned()));
     }
 }
 
@@ -369,6 +419,14 @@ mod tests {
     }
 
     #[test]
+    fn numbered_and_plain_weekdays_stand_in_one_list() {
+        let rule = "RRULE:FREQ=MONTHLY;BYDAY=TH,2TU";
+        check("UTC", "2026-01-01", &[rule], "20260101 20260108 20260113 20260115 20260122");
+        check("UTC", "2026-01-02", &["RRULE:FREQ=MONTHLY;BYDAY=-5FR;COUNT=2"], "20260102 20260501");
+        check("UTC", "2026-01-06", &["RRULE:FREQ=YEARLY;BYWEEKNO=2,3;COUNT=3"], "20260106 20260113 20270112");
+    }
+
+    #[test]
     fn extra_and_excluded_dates_come_in_every_form() {
         check(
             "America/New_York",
@@ -425,6 +483,9 @@ mod tests {
             "DTSTART:20260105T090000Z",
             "FREQ=DAILY",
             "RRULE:FREQ=DAILY;COUNT=3;UNTIL=20260301T000000Z",
+            "RRULE:FREQ=DAILY;INTERVAL=0",
+            "RRULE:FREQ=DAILY;COUNT=3;COUNT=4",
+            "RRULE:FREQ=DAILY;;COUNT=4",
             "EXDATE;TZID=Mars/Olympus:20260105T090000",
         ] {
             let lines = [line.to_owned()];
