@@ -3,5 +3,6 @@
 //! A fake behaves like the real thing, or refuses: it keeps state, pages, expires tokens, counts quota, checks etags,
 //! and answers what it does not know with a refusal and never with an empty success.
 
+pub mod discovery;
 pub mod fake_google;
 pub mod sim;
