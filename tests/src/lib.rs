@@ -1,7 +1,8 @@
 //! Stateful fakes of the services that calsync talks to, for its own tests and for those of its embedders.
 //!
 //! A fake behaves like the real thing, or refuses: it keeps state, pages, expires tokens, counts quota, checks etags,
-//! and answers what it does not know with a refusal and never with an empty success.
+//! and answers what it does not know with a refusal and never with an empty success. What it says is held against the
+//! service's own description of itself ([`discovery`]).
 
 pub mod discovery;
 pub mod fake_google;

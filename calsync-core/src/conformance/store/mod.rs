@@ -146,7 +146,7 @@ fn binding(tenant: &Tenant, id: &str, agent: &str) -> Binding {
         id: id.into(),
         tenant: tenant.clone(),
         agent: agent.into(),
-        provider: "google".into(),
+        provider: "paper".into(),
         target: Target { calendar: "amy@example.com".into(), subject: "amy@example.com".to_owned() },
         direction: Direction::TwoWay,
         policy: Policy::Ask,
