@@ -35,6 +35,7 @@ mod reply;
 mod scope;
 mod seal;
 mod server;
+mod transport;
 mod types;
 mod ui;
 mod view;
@@ -60,6 +61,7 @@ pub use journal::{JournalEntry, Mail, MailKind};
 pub use model::{Account, AccountState, Role};
 pub use refusal::Refusal;
 pub use server::Server;
+pub use transport::FakeTransport;
 
 use auth::{Auth, Principal};
 use faults::Faults;
