@@ -121,6 +121,7 @@ impl Pass<'_> {
             installation: &self.installation,
             provider: &*self.provider,
             own_table: self.engine.shared.host.is_none(),
+            own_calendars: &self.own_calendars,
             hold_deletions: hold,
             run: &self.run,
             now: self.now(),

@@ -249,11 +249,11 @@ impl Appointments {
             else {
                 continue;
             };
-            // A record cannot leave its series in the calendar: it goes there, and is made anew under the new series.
+            // An occurrence cannot move to another series in the calendar: it ends here and is made anew there.
             let moved = Occurrence { series: id.clone(), slot: shifted(occurrence.slot, shift) };
             let fields = child.fields.clone().unwrap_or_default();
             let new = RecordId::new(self.engine.shared.entropy.hex());
-            writes.push(self.of(&child.id, Some(&child), RecordChange::Delete));
+            writes.push(self.of(&child.id, Some(&child), RecordChange::Cancel));
             let agent = child.agent.clone();
             writes.push(self.of(&new, None, RecordChange::Create { agent, occurrence: Some(moved), fields }));
         }

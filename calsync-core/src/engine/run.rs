@@ -14,6 +14,7 @@ use crate::plan::ids;
 use crate::provider::{Effort, Provider};
 use crate::report::{Listed, Report};
 use crate::store::{Batch, Lease, Outcome, RunRow};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub(super) struct Pass<'a> {
     pub state: BindingState,
     pub report: Report,
     pub effort: Effort,
+    /// The other calendars of the same agent that are kept in step, in lower case.
+    pub own_calendars: BTreeSet<String>,
     pub run: RunId,
     /// The monotonic reading at which the lease was taken or last renewed.
     pub leased: Duration,
@@ -70,6 +73,10 @@ impl Engine {
         // Read again under the lease: settings may have moved before it was taken.
         let binding = store.binding(&self.tenant, id).await?.ok_or_else(unknown)?;
         let state = store.state(&self.tenant, id).await?;
+        let own_calendars = (store.bindings(&self.tenant).await?.into_iter())
+            .filter(|other| other.id != binding.id && other.agent == binding.agent)
+            .map(|other| other.target.calendar.as_str().to_lowercase())
+            .collect();
         let started = self.shared.clock.now();
         let run = ids::run_id(started, self.shared.entropy.below(u64::from(u32::MAX)) as u32);
         Ok(Pass {
@@ -80,6 +87,7 @@ impl Engine {
             state,
             report: Report::new(run.clone(), binding.id.clone(), started),
             effort: Effort::until(leased + self.shared.settings.run_time_max),
+            own_calendars,
             run,
             leased,
             trouble: None,

@@ -23,6 +23,7 @@ use crate::id::{InstallationId, RecordId, RemoteId, RunId};
 use crate::provider::Provider;
 use crate::store::Group;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
 
 /// What decisions depend on besides the family itself.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +36,8 @@ pub struct Rules<'a> {
     pub provider: &'a dyn Provider,
     /// Whether the CRM is calsync's own table, which shares the store's transaction.
     pub own_table: bool,
+    /// The other calendars of the same agent that are kept in step, in lower case.
+    pub own_calendars: &'a BTreeSet<String>,
     /// Whether deletions in the CRM and in the calendar are held back by the guard.
     pub hold_deletions: (bool, bool),
     /// The run, for the journal.

@@ -215,13 +215,17 @@ fn projected(state: State, provider: &dyn Provider) -> State {
 /// Whether the CRM's record is a meeting that somebody else's calendar organises, while this calendar has, or is to get, an
 /// event of its own for it. A guest's copy of the meeting names the same organiser and is no mirror.
 fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, binding: &Binding) -> bool {
-    let address = |fields: &Fields| Some(fields.get("organizer")?.get("email")?.as_str()?.to_lowercase());
-    let Some(organizer) = record.and_then(|record| address(record.fields.as_ref()?)) else { return false };
+    let Some(organizer) = record.and_then(|record| organizer(record.fields.as_ref()?)) else { return false };
     let here = match item.map(|item| &item.seen) {
-        Some(Seen::Live(fields)) => address(fields),
+        Some(Seen::Live(fields)) => self::organizer(fields),
         _ => None,
     };
     organizer != here.unwrap_or_else(|| binding.target.calendar.as_str().to_lowercase())
+}
+
+/// The address of who invites, in lower case.
+pub(super) fn organizer(fields: &Fields) -> Option<String> {
+    Some(fields.get("organizer")?.get("email")?.as_str()?.to_lowercase())
 }
 
 fn without_people(mut fields: Fields) -> Fields {

@@ -298,7 +298,8 @@ impl Users {
                     self.wrote(&entity, unit, &token, Some(calendar));
                 }
             }
-            4 => {
+            // A guest who takes a copy off the own calendar says nothing about the meeting.
+            4 if event["organizer"]["self"] == true => {
                 if google.user_delete(now, calendar, id).is_ok() {
                     self.gone(&entity, "delete");
                 }

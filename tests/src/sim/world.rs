@@ -208,6 +208,26 @@ impl World {
         }
     }
 
+    /// With `CALSYNC_SIM_TRACE` set, prints both sides as they are.
+    fn tell_everything(&self) {
+        for (_, calendar) in CALENDARS {
+            for event in self.google().events(calendar) {
+                self.tell(&format!("{calendar} {event}"));
+            }
+        }
+        let store = self.store.snapshot();
+        for row in store["tenants"]["default"]["own"].as_array().into_iter().flatten() {
+            self.tell(&format!("CRM {}", row["record"]));
+        }
+        for (binding, rows) in store["tenants"]["default"]["rows"].as_object().into_iter().flatten() {
+            for kind in ["links", "remote", "marks", "outbox"] {
+                for row in rows[kind].as_array().into_iter().flatten() {
+                    self.tell(&format!("{binding} {kind} {row}"));
+                }
+            }
+        }
+    }
+
     /// Runs one binding without disturbance.
     ///
     /// # Errors
@@ -318,12 +338,18 @@ pub fn run_history(
         }
         if world.chance.below(6) == 0 {
             world.come_to_rest()?;
-            oracle::check(&world, &quiet_engine, &users)?;
+            if let Err(violation) = oracle::check(&world, &quiet_engine, &users) {
+                world.tell_everything();
+                return Err(violation);
+            }
             users.rested();
         }
     }
     world.come_to_rest()?;
-    oracle::check(&world, &quiet_engine, &users)?;
+    if let Err(violation) = oracle::check(&world, &quiet_engine, &users) {
+        world.tell_everything();
+        return Err(violation);
+    }
     let google = world.google();
     let mut trace = Sha256::new();
     for entry in google.journal() {

@@ -103,6 +103,9 @@ impl<'a> Planner<'a> {
         lost: Option<Fields>,
     ) -> Home<'a> {
         let is_root = root.is_none();
+        if is_root && pair.link.is_none() {
+            return self.agree_gone(pair, None);
+        }
         if !self.rules.binding.direction.writes_local() {
             self.skip(pair, "this binding does not write to the CRM");
             return Home::None;
@@ -121,16 +124,12 @@ impl<'a> Planner<'a> {
         };
         let change = match (pair.link, pair.record) {
             // A cancelled occurrence of which the CRM has no record: it needs one, or its series would show it.
-            (None, _) => {
+            (None, _) | (_, Some(Record { fields: None, .. })) if !is_root => {
                 let (Some(slot), Some(root)) = (pair.slot, root) else { return self.agree_gone(pair, None) };
-                let mut fields = Fields::new();
-                let when = pair.inherited.as_ref().and_then(|fields| fields.get("when").cloned());
-                fields.set("when", when.unwrap_or_default());
-                fields.set("status", json!("cancelled"));
                 RecordChange::Create {
                     agent: self.rules.binding.agent.clone(),
                     occurrence: Some(Occurrence { series: root.record.clone(), slot }),
-                    fields,
+                    fields: cancelled(pair),
                 }
             }
             _ if is_root && self.rules.binding.removal == Removal::Delete => RecordChange::Delete,
@@ -143,6 +142,20 @@ impl<'a> Planner<'a> {
         let id = link.record.clone();
         self.write_local(pair, operation, id, change, link, State::Gone, pair.revision().cloned(), true);
         Home::None
+    }
+
+    /// Somebody removed the record of an occurrence from the table: without one, the CRM would show what the series puts there
+    /// while the calendar shows nothing. It becomes a cancelled occurrence, and goes on from there.
+    pub(super) fn keep_cancelled(&mut self, pair: &'a Pair<'a>, root: &Link) {
+        let (Some(record), Some(slot)) = (pair.record, pair.slot) else { return };
+        let occurrence = Some(Occurrence { series: root.record.clone(), slot });
+        let (agent, fields) = (self.rules.binding.agent.clone(), cancelled(pair));
+        self.plan.group.records.push(RecordWrite {
+            operation: self.operation("keep-cancelled", pair, record.id.clone()),
+            id: record.id.clone(),
+            expected: None,
+            change: RecordChange::Create { agent, occurrence, fields },
+        });
     }
 
     /// Puts a write to the CRM into the plan: into the same transaction for calsync's own table, as an intent otherwise.
@@ -191,4 +204,13 @@ impl<'a> Planner<'a> {
             self.clear_local(pair);
         }
     }
+}
+
+/// All that the CRM needs to know of a cancelled occurrence.
+fn cancelled(pair: &Pair<'_>) -> Fields {
+    let mut fields = Fields::new();
+    let when = pair.inherited.as_ref().and_then(|fields| fields.get("when").cloned());
+    fields.set("when", when.unwrap_or_default());
+    fields.set("status", json!("cancelled"));
+    fields
 }

@@ -13,14 +13,14 @@ mod rows;
 use super::decide::{Decision, Delta, decide};
 use super::ids;
 use super::merge::{self, Merge, Winner, local_diff, merge};
-use super::observe::{Pair, pairs};
+use super::observe::{Pair, organizer, pairs};
 use super::row::{Action, Row, Waiting};
 use super::scope::left_alone;
 use super::{FamilyPlan, Rules};
 use crate::binding::{EditOrDelete, Policy, Removal};
 use crate::host::{RecordChange, RecordWrite};
 use crate::id::{OperationId, RecordId, RemoteKey, Revision};
-use crate::model::{Fields, Occurrence, State, Unit, Writable, normalise};
+use crate::model::{Fields, Occurrence, Record, State, Unit, Writable, normalise};
 use crate::provider::{Mail, Write, WriteAction};
 use crate::store::{
     Entry, EntryState, Expect, Family, Intent, JournalEntry, Link, LinkPut, LocalMark, RemoteItem, Seen,
@@ -86,6 +86,12 @@ impl<'a> Planner<'a> {
         if root.record.is_some_and(|record| !record.sync) {
             return self.skip(root, "flagged \"don't sync\" in the CRM");
         }
+        if let Some(why) = self.stands_elsewhere(root) {
+            for pair in occurrences {
+                self.quiet(pair);
+            }
+            return self.skip(root, why);
+        }
         let decision = self.with_occurrences(root, occurrences);
         let home = self.carry_out(root, decision, None);
         match home {
@@ -95,14 +101,14 @@ impl<'a> Planner<'a> {
                 }
             }
             Home::NewLocal(link) => {
-                for pair in occurrences.iter().filter(|pair| pair.item.is_some()) {
-                    if pair.link.is_some()
-                        && pair.local.delta == Delta::Deleted
-                        && pair.remote.fields.is_some()
-                    {
-                        self.create_local(pair, Some(&link), "its series came back");
-                    } else {
-                        self.occurrence(pair, &link);
+                // A series that comes back: what became of its occurrences' records in the meantime has to be known.
+                let unknown =
+                    |pair: &&Pair<'_>| root.link.is_some() && pair.link.is_some() && pair.record.is_none();
+                let unknown = occurrences.iter().filter(unknown).filter_map(|pair| pair.link);
+                self.plan.look_local.extend(unknown.map(|link| link.record.clone()));
+                if self.plan.look_local.is_empty() {
+                    for pair in occurrences {
+                        self.comes_along(pair, &link);
                     }
                 }
             }
@@ -121,6 +127,25 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// A meeting whose guests include this calendar: the calendar service puts the guest's copy there by itself. The
+    /// organiser's own event is what is kept in step, if another binding of the same agent has it (G04, C3).
+    fn stands_elsewhere(&self, root: &Pair<'_>) -> Option<&'static str> {
+        if root.link.is_some() {
+            return None;
+        }
+        if let (Some(item), Some(fields)) = (root.item, &root.remote.fields)
+            && matches!(item.writable, Writable::OwnCopy { .. })
+            && organizer(fields).is_some_and(|organizer| self.rules.own_calendars.contains(&organizer))
+        {
+            return Some("a guest's copy; another binding of this agent has the organiser's event");
+        }
+        let here = format!("attendee/{}", self.rules.binding.target.calendar.as_str().to_lowercase());
+        let invited =
+            root.record.and_then(|record| record.fields.as_ref()).is_some_and(|f| f.get(&here).is_some());
+        (root.mirror && invited)
+            .then_some("the calendar is a guest of this meeting and gets its copy from the organiser's")
+    }
+
     /// The decision about the root, where a change of an occurrence counts as a change of the series that keeps it alive.
     fn with_occurrences(&self, root: &Pair<'_>, occurrences: &[Pair<'_>]) -> Decision {
         let decision = decide(root.local.delta, root.remote.delta);
@@ -135,6 +160,19 @@ impl<'a> Planner<'a> {
                 Decision::LocalEditMeetsDelete
             }
             decision => decision,
+        }
+    }
+
+    /// An occurrence of a series that is being made, or made again, in the CRM.
+    fn comes_along(&mut self, pair: &'a Pair<'a>, root: &Link) {
+        let lost = pair.record.is_some_and(|record| record.fields.is_none());
+        match (lost, &pair.remote.fields) {
+            (true, Some(_)) => _ = self.create_local(pair, Some(root), "its series came back"),
+            (true, None) if pair.item.is_some() || pair.link.is_some() => {
+                _ = self.delete_local(pair, Some(root), "cancelled in the calendar", None)
+            }
+            (false, _) if pair.item.is_some() || pair.link.is_some() => self.occurrence(pair, root),
+            _ => {}
         }
     }
 
@@ -159,6 +197,9 @@ impl<'a> Planner<'a> {
     fn occurrence(&mut self, pair: &'a Pair<'a>, root: &Link) {
         if pair.record.is_some_and(|record| !record.sync) {
             return self.skip(pair, "flagged \"don't sync\" in the CRM");
+        }
+        if self.rules.own_table && pair.record.is_some_and(|record| record.fields.is_none()) {
+            return self.keep_cancelled(pair, root);
         }
         let decision = decide(pair.local.delta, pair.remote.delta);
         // Seen alone at first, as a single appointment; now its series is here as well.
