@@ -58,7 +58,7 @@ pub(crate) fn changes(
          AND (?4 IS NULL OR c.agent = ?5 OR {linked}) ORDER BY c.version LIMIT ?3"
     );
     let (id, agent) = binding.unzip();
-    all(db, &query, (tenant, after, count_max, id, agent.map(AgentId::as_str)), |row| record(row))
+    all(db, &query, (tenant, after, count_max, id, agent.map(AgentId::as_str)), record)
 }
 
 /// The number of the tenant's last change.
@@ -92,7 +92,7 @@ pub(crate) fn window(
     let params = named_params! {
         ":tenant": tenant, ":agent": agent.as_str(), ":earliest": earliest, ":latest": latest,
     };
-    let found = all(db, &query, params, |row| record(row))?;
+    let found = all(db, &query, params, record)?;
     let mut found: Vec<_> =
         found.into_iter().filter_map(|record| Some((window_start(&record, from, to)?, record))).collect();
     found.sort_by(|(a, one), (b, other)| (a, &one.id).cmp(&(b, &other.id)));
@@ -105,7 +105,7 @@ pub(crate) fn occurrences(db: &Connection, tenant: &str, series: &RecordId) -> R
         "SELECT {COLUMNS} FROM appointment a JOIN appointment_change c ON c.tenant = a.tenant AND c.id = a.id
          WHERE a.tenant = ?1 AND a.series = ?2"
     );
-    let mut found = all(db, &query, (tenant, series.as_str()), |row| record(row))?;
+    let mut found = all(db, &query, (tenant, series.as_str()), record)?;
     found.sort_by(|a, b| (&a.occurrence, &a.id).cmp(&(&b.occurrence, &b.id)));
     Ok(found)
 }

@@ -1,5 +1,7 @@
 //! The store in a file keeps the promises that every store makes, on its own threads and on the caller's.
 
+#![allow(clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
 use calsync_core::clock::ManualClock;
 use calsync_core::store::Store;
 use calsync_sqlite::{SqliteBuilder, SqliteStore};
