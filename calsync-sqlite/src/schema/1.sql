@@ -41,7 +41,7 @@ CREATE TABLE calsync_link (
 ) STRICT;
 CREATE INDEX calsync_link_record_root ON calsync_link (tenant, binding, record_root);
 CREATE INDEX calsync_link_remote_root ON calsync_link (tenant, binding, remote_root);
-CREATE INDEX calsync_link_live ON calsync_link (tenant, binding, key) WHERE live = 1;
+CREATE INDEX calsync_link_live ON calsync_link (tenant, binding, key, live) WHERE live = 1;
 
 CREATE TABLE calsync_remote (
   tenant     TEXT NOT NULL,
@@ -54,7 +54,7 @@ CREATE TABLE calsync_remote (
   UNIQUE (tenant, binding, key)
 ) STRICT;
 CREATE INDEX calsync_remote_root ON calsync_remote (tenant, binding, root);
-CREATE INDEX calsync_remote_pending ON calsync_remote (tenant, binding, root) WHERE pending = 1;
+CREATE INDEX calsync_remote_pending ON calsync_remote (tenant, binding, root, pending) WHERE pending = 1;
 
 CREATE TABLE calsync_mark (
   tenant  TEXT NOT NULL,
