@@ -7,13 +7,15 @@
 use super::run::Pass;
 use crate::error::Result;
 use crate::id::{RecordId, RemoteId};
-use crate::plan::settle::{gone, observed};
+use crate::model::RemoteOccurrence;
+use crate::plan::settle::{gone, looked, no_such_slot};
+use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
-use crate::store::{Family, Group, LocalMark, Which};
-use std::collections::BTreeMap;
+use crate::store::{Family, Group, LocalMark, RemoteItem, Which};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Most rounds of reading for one family: its series, then what its occurrences need.
-const LOOKS_MAX: u32 = 3;
+const LOOKS_MAX: u32 = 5;
 
 impl Pass<'_> {
     /// One pass over everything pending; whether anything was stored.
@@ -29,24 +31,30 @@ impl Pass<'_> {
                 after = last.root(which).map(str::to_owned);
                 let mut batch = self.batch();
                 let mut rows: Vec<Vec<Row>> = Vec::new();
+                let mut written: Vec<Vec<RecordId>> = Vec::new();
                 for family in families {
                     let root = family.root(which).unwrap_or_default().to_owned();
                     let plan = self.decide(which, &root, family, hold).await?;
                     if !plan.frozen && plan.writes() {
+                        written.push(plan.group.records.iter().map(|write| write.id.clone()).collect());
                         batch.groups.push(plan.group);
                         rows.push(plan.rows);
                     }
                 }
                 if !batch.groups.is_empty() {
                     let committed = self.commit(batch).await?;
-                    let applied = (0..rows.len()).filter(|at| !committed.moved.contains(at));
+                    let moved = committed.moved.clone();
+                    let applied = (0..rows.len()).filter(|at| !moved.contains(at));
                     for at in applied {
                         changed = true;
                         let new: Vec<Row> =
                             rows[at].iter().filter(|row| row.writes() && !row.again).cloned().collect();
                         self.report.add(&new);
                     }
-                    changed |= !committed.moved.is_empty();
+                    for at in committed.moved {
+                        changed = true;
+                        self.look_again(&written[at]).await?;
+                    }
                 }
             }
         }
@@ -74,8 +82,8 @@ impl Pass<'_> {
         if self.report.waiting.contains_key(&Waiting::Guarded) {
             let max = self.binding.deletions_max;
             self.report.warnings.push(format!(
-                "deletions are held back: more than {} and more than {} % of what is linked; confirm them, or raise \
-                 the binding's deletions_max, once you know why there are so many",
+                "deletions are held back: more than {} and more than {} % of what is linked; raise the binding's \
+                 deletions_max once you know why there are so many",
                 max.count, max.percent
             ));
         }
@@ -116,12 +124,25 @@ impl Pass<'_> {
     }
 
     pub(super) fn plan(&self, family: &Family, hold: (bool, bool)) -> FamilyPlan {
+        self.plan_with(family, hold, &BTreeSet::new(), true)
+    }
+
+    fn plan_with(
+        &self,
+        family: &Family,
+        hold: (bool, bool),
+        fresh: &BTreeSet<RemoteId>,
+        occurrences_read: bool,
+    ) -> FamilyPlan {
         let rules = Rules {
             binding: &self.binding,
             installation: &self.installation,
             provider: &*self.provider,
             own_table: self.engine.shared.host.is_none(),
             own_calendars: &self.own_calendars,
+            organises: self.organises,
+            fresh,
+            occurrences_read,
             hold_deletions: hold,
             run: &self.run,
             now: self.now(),
@@ -137,34 +158,77 @@ impl Pass<'_> {
         mut family: Family,
         hold: (bool, bool),
     ) -> Result<FamilyPlan> {
+        let mut fresh = BTreeSet::new();
+        let mut occurrences_read = false;
         for _ in 0..LOOKS_MAX {
-            let plan = self.plan(&family, hold);
-            if plan.frozen || (plan.look_remote.is_empty() && plan.look_local.is_empty()) {
+            let plan = self.plan_with(&family, hold, &fresh, occurrences_read);
+            if plan.frozen || !plan.looks() {
                 return Ok(plan);
             }
-            self.look(&family, &plan.look_remote, &plan.look_local).await?;
+            if let Some(series) = &plan.look_occurrences {
+                occurrences_read = true;
+                self.look_for_occurrences(series).await?;
+            }
+            self.look(&family, &plan.look_remote, &plan.look_local, &mut fresh).await?;
             let (tenant, id) = (&self.binding.tenant, &self.binding.id);
             family = self.engine.shared.store.family(tenant, id, which, root).await?;
         }
         Ok(FamilyPlan::default())
     }
 
+    /// What was to be written has moved: whatever is there now is decided about in the next pass.
+    async fn look_again(&mut self, records: &[RecordId]) -> Result<()> {
+        let records = self.engine.shared.store.records(&self.binding.tenant, records).await?;
+        let marks = records.iter().map(|record| LocalMark::of(record, false)).collect();
+        let mut batch = self.batch();
+        batch.groups.push(Group { marks, ..Group::default() });
+        self.commit(batch).await.map(drop)
+    }
+
+    /// Marks every changed occurrence of a series in calsync's own table.
+    async fn look_for_occurrences(&mut self, series: &RecordId) -> Result<()> {
+        let records = self.engine.shared.store.record_occurrences(&self.binding.tenant, series).await?;
+        let marks = records.iter().map(|record| LocalMark::of(record, false)).collect();
+        let mut batch = self.batch();
+        batch.groups.push(Group { marks, ..Group::default() });
+        self.commit(batch).await.map(drop)
+    }
+
     /// Reads single records on either side and stores what was seen.
-    async fn look(&mut self, family: &Family, remote: &[RemoteId], local: &[RecordId]) -> Result<()> {
+    async fn look(
+        &mut self,
+        family: &Family,
+        remote: &[(RemoteId, Option<RemoteOccurrence>)],
+        local: &[RecordId],
+        fresh: &mut BTreeSet<RemoteId>,
+    ) -> Result<()> {
         let generation = self.state.listing.generation;
         let mut group = Group::default();
-        for id in remote {
+        for (id, occurrence) in remote {
             self.hold().await?;
             let found = self.provider.get(&self.binding.target, id, &self.effort).await;
             match found.map_err(|error| self.about_calendar(error))? {
-                Some(item) => group.remote.push(observed(&item, generation)),
+                Some(item) => {
+                    fresh.insert(id.clone());
+                    let link = family.links.iter().find(|link| link.key == sighting::key(&item));
+                    if link.is_some_and(|link| link.base.is_some()) {
+                        let seen = BTreeMap::from([(sighting::key(&item), item)]);
+                        let sighted = self.sight_all(seen, generation, true).await?;
+                        group.remote.extend(sighted.remote);
+                        group.links.extend(sighted.links);
+                    } else {
+                        group.remote.push(looked(&item, link, generation));
+                    }
+                }
                 None => {
+                    // "Not found" may mean the calendar: only a calendar that answers makes it evidence.
+                    let calendar = self.provider.calendar(&self.binding.target, &self.effort).await;
+                    calendar.map_err(|error| self.about_calendar(error))?;
                     let link = family.links.iter().find(|link| link.remote == *id);
-                    group.remote.extend(link.map(|link| {
-                        let mut item = gone(link, generation);
-                        item.pending = true;
-                        item
-                    }));
+                    group.remote.extend(match occurrence {
+                        Some(occurrence) => Some(no_such_slot(id, occurrence, generation)),
+                        None => link.map(|link| RemoteItem { pending: true, ..gone(link, generation) }),
+                    });
                 }
             }
         }

@@ -12,6 +12,7 @@ use crate::host::{RecordChange, RecordWrite};
 use crate::id::{AgentId, OperationId, RecordId};
 use crate::model::appointment::{read_when, when_value};
 use crate::model::{Appointment, Fields, Occurrence, Record, Recurrence, Slot, Status, Unit, When};
+use crate::plan::ids;
 use crate::store::{Batch, Group};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,6 +96,9 @@ impl Appointments {
     pub async fn reassign(&self, id: &RecordId, agent: impl Into<AgentId>) -> Result<Record> {
         let agent = agent.into();
         let record = self.expect(id).await?;
+        if record.agent == agent {
+            return Ok(record);
+        }
         let mut writes = vec![self.of(id, Some(&record), given_to(&record, &agent))];
         for child in self.occurrences(id).await? {
             writes.push(self.of(&child.id, Some(&child), given_to(&child, &agent)));
@@ -146,22 +150,13 @@ impl Appointments {
         slot: Slot,
         change: impl Fn(&mut Appointment),
     ) -> Result<Record> {
-        let (master, child) = self.occurrence(series, slot).await?;
-        if let Some(child) = child {
-            return self
-                .patch(&child.id, |record| {
-                    let mut appointment = self.at_slot(&master, record.fields.as_ref(), slot)?;
-                    appointment.status = Status::Confirmed;
-                    change(&mut appointment);
-                    let fields = appointment.to_fields();
-                    let units = raw_diff(&record.fields.clone().unwrap_or_default(), &fields);
-                    Ok(RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None })
-                })
-                .await;
-        }
-        let mut appointment = self.at_slot(&master, None, slot)?;
-        change(&mut appointment);
-        self.make_occurrence(&master, slot, appointment.to_fields()).await
+        self.put_occurrence(series, slot, |master, own| {
+            let mut appointment = self.at_slot(master, own, slot)?;
+            appointment.status = Status::Confirmed;
+            change(&mut appointment);
+            Ok(appointment)
+        })
+        .await
     }
 
     /// Cancels one occurrence of a series.
@@ -169,15 +164,44 @@ impl Appointments {
     /// # Errors
     /// As [`Appointments::edit_occurrence`].
     pub async fn cancel_occurrence(&self, series: &RecordId, slot: Slot) -> Result<Record> {
-        let (master, child) = self.occurrence(series, slot).await?;
-        match child {
-            Some(child) => self.patch(&child.id, |_| Ok(RecordChange::Cancel)).await,
-            None => {
-                let mut appointment = self.at_slot(&master, None, slot)?;
-                appointment.status = Status::Cancelled;
-                self.make_occurrence(&master, slot, appointment.to_fields()).await
+        self.put_occurrence(series, slot, |master, own| {
+            let mut appointment = self.at_slot(master, own, slot)?;
+            appointment.status = Status::Cancelled;
+            Ok(appointment)
+        })
+        .await
+    }
+
+    /// Writes the record of an occurrence, made from what it is now, until nobody else was faster.
+    async fn put_occurrence(
+        &self,
+        series: &RecordId,
+        slot: Slot,
+        make: impl Fn(&Record, Option<&Fields>) -> Result<Appointment>,
+    ) -> Result<Record> {
+        for _ in 0..ATTEMPTS_MAX {
+            let (master, child) = self.occurrence(series, slot).await?;
+            let own = child.as_ref().and_then(|child| child.fields.as_ref());
+            let fields = make(&master, own)?.to_fields();
+            let write = match &child {
+                Some(child) => {
+                    let units = raw_diff(&child.fields.clone().unwrap_or_default(), &fields);
+                    let change =
+                        RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None };
+                    self.of(&child.id, Some(child), change)
+                }
+                None => {
+                    let occurrence = Some(Occurrence { series: master.id.clone(), slot });
+                    let change = RecordChange::Create { agent: master.agent.clone(), occurrence, fields };
+                    self.of(&ids::occurrence_record(&master.id, &slot), None, change)
+                }
+            };
+            let id = write.id.clone();
+            if self.try_write(vec![write]).await? {
+                return self.expect(&id).await;
             }
         }
+        Err(moved(series))
     }
 
     /// Changes this occurrence and all that follow: the series ends before `slot`, and a new one begins there. One
@@ -252,7 +276,7 @@ impl Appointments {
             // An occurrence cannot move to another series in the calendar: it ends here and is made anew there.
             let moved = Occurrence { series: id.clone(), slot: shifted(occurrence.slot, shift) };
             let fields = child.fields.clone().unwrap_or_default();
-            let new = RecordId::new(self.engine.shared.entropy.hex());
+            let new = ids::occurrence_record(&moved.series, &moved.slot);
             writes.push(self.of(&child.id, Some(&child), RecordChange::Cancel));
             let agent = child.agent.clone();
             writes.push(self.of(&new, None, RecordChange::Create { agent, occurrence: Some(moved), fields }));
@@ -298,16 +322,24 @@ impl Appointments {
             let children: BTreeMap<Slot, Record> = (self.occurrences(&record.id).await?.into_iter())
                 .filter_map(|child| Some((child.occurrence.as_ref()?.slot, child)))
                 .collect();
-            for child in children.values() {
-                let Some(occurrence) = &child.occurrence else { continue };
-                if let Ok(appointment) = self.at_slot(record, child.fields.as_ref(), occurrence.slot) {
-                    add(&child.id, child.occurrence.clone(), appointment)?;
-                }
-            }
-            let expansion = calendar::expand(&appointment.when, &appointment.recurrence, to)?;
+            // As far as the changed occurrences reach: one that its series no longer has is shown by neither side.
+            let last = children.keys().next_back().map(|slot| match slot {
+                Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
+                Slot::Time(instant) => *instant,
+            });
+            let until = last.map_or(to, |last| to.max(last + chrono::Duration::seconds(1)));
+            let expansion = calendar::expand(&appointment.when, &appointment.recurrence, until)?;
             if expansion.truncated {
                 return Err(Error::new(ErrorKind::Limit, "a series has too many occurrences")
                     .with("record", &record.id));
+            }
+            for child in children.values() {
+                let Some(occurrence) = &child.occurrence else { continue };
+                if expansion.slots.binary_search(&occurrence.slot).is_ok()
+                    && let Ok(appointment) = self.at_slot(record, child.fields.as_ref(), occurrence.slot)
+                {
+                    add(&child.id, child.occurrence.clone(), appointment)?;
+                }
             }
             for slot in expansion.slots.into_iter().filter(|slot| !children.contains_key(slot)) {
                 let occurrence = Occurrence { series: record.id.clone(), slot };
@@ -332,14 +364,6 @@ impl Appointments {
         let child =
             children.into_iter().find(|child| child.occurrence.as_ref().is_some_and(|o| o.slot == slot));
         Ok((master, child))
-    }
-
-    async fn make_occurrence(&self, master: &Record, slot: Slot, fields: Fields) -> Result<Record> {
-        let id = RecordId::new(self.engine.shared.entropy.hex());
-        let occurrence = Some(Occurrence { series: master.id.clone(), slot });
-        let change = RecordChange::Create { agent: master.agent.clone(), occurrence, fields };
-        self.write(vec![self.of(&id, None, change)]).await?;
-        self.expect(&id).await
     }
 
     /// An occurrence's own values, or what its series puts into the slot.

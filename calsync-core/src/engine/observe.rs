@@ -8,7 +8,7 @@ use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RecordId, RemoteKey};
 use crate::plan::settle::{gone, observed};
-use crate::plan::sighting::{self, Sighting, made_by_us, sight};
+use crate::plan::sighting::{self, Sighting, made_by_us, made_from_it, sight};
 use crate::provider::{Item, Next, Page, Start};
 use crate::report::Listed;
 use crate::store::{Group, Link, LinkPut, LocalMark, RemoteItem};
@@ -171,7 +171,7 @@ impl Pass<'_> {
     }
 
     /// Holds items against what is known; reads again what must be confirmed.
-    async fn sight_all(
+    pub(super) async fn sight_all(
         &mut self,
         items: BTreeMap<RemoteKey, Item>,
         generation: u64,
@@ -185,10 +185,16 @@ impl Pass<'_> {
         let mut group = Group::default();
         let provider = &*self.provider;
         let mut found: BTreeMap<RecordId, Link> = BTreeMap::new();
+        let mut perhaps: BTreeMap<RecordId, Link> = BTreeMap::new();
         for (key, item) in &items {
             if let (Item::Record(record), None) = (item, links.get(key)) {
                 let ours = made_by_us(record, &self.installation, &self.binding, provider);
-                found.extend(ours.map(|link| (link.record.clone(), link)));
+                let theirs = || made_from_it(record, &self.installation, &self.binding);
+                match ours {
+                    Some(link) => _ = found.insert(link.record.clone(), link),
+                    None if known.contains_key(key) => {}
+                    None => perhaps.extend(theirs().map(|link| (link.record.clone(), link))),
+                }
             }
             let (link, known) = (links.get(key).copied(), known.get(key).copied());
             let mut sighting = sight(item, link, known, generation, confirmed, provider);
@@ -208,6 +214,13 @@ impl Pass<'_> {
                     group.links.push(link.into());
                 }
                 Sighting::Forget(key) => group.forget.push(key),
+            }
+        }
+        if self.engine.shared.host.is_none() && !perhaps.is_empty() {
+            let ids: Vec<_> = perhaps.keys().cloned().collect();
+            for record in store.records(&self.binding.tenant, &ids).await? {
+                let link = perhaps.remove(&record.id).filter(|_| record.agent == self.binding.agent);
+                found.extend(link.map(|link| (record.id, link)));
             }
         }
         if !found.is_empty() {

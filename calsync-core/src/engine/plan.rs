@@ -59,6 +59,9 @@ impl Engine {
         let missing = || Error::new(ErrorKind::NotFound, "no such plan").with("plan", &plan.id);
         let header = self.shared.store.plan(&self.tenant, &plan.id).await?.ok_or_else(missing)?;
         let mut pass = self.begin(&header.binding).await?;
+        if pass.binding.paused {
+            return pass.leave_paused().await;
+        }
         let outcome = pass.take_up(&plan.id).await;
         pass.end(outcome).await
     }

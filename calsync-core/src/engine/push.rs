@@ -8,7 +8,7 @@
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::RecordId;
-use crate::plan::settle::{Settled, acknowledge, gone, observed, settle};
+use crate::plan::settle::{Settled, acknowledge, gone, looked, settle};
 use crate::provider::Receipt;
 use crate::store::{Entry, EntryState, Group, Intent, Link, RemoteItem};
 use std::collections::BTreeSet;
@@ -179,7 +179,7 @@ impl Pass<'_> {
                 let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
                 match (found, link) {
                     (Some(found), link) => {
-                        let mut item = observed(&found, generation);
+                        let mut item = looked(&found, link.as_ref(), generation);
                         if let Some(link) = link {
                             item.key = link.key;
                         }

@@ -30,6 +30,8 @@ pub(super) struct Pass<'a> {
     pub effort: Effort,
     /// The other calendars of the same agent that are kept in step, in lower case.
     pub own_calendars: BTreeSet<String>,
+    /// Whether this binding, of all that the agent has, invites guests.
+    pub organises: bool,
     pub run: RunId,
     /// The monotonic reading at which the lease was taken or last renewed.
     pub leased: Duration,
@@ -47,9 +49,7 @@ impl Engine {
     pub async fn run(&self, binding: &Binding) -> Result<Report> {
         let mut pass = self.begin(&binding.id).await?;
         if pass.binding.paused {
-            pass.report.warnings.push("the binding is paused: nothing was done".to_owned());
-            self.shared.store.release(&self.tenant, &pass.lease).await?;
-            return Ok(pass.report);
+            return pass.leave_paused().await;
         }
         let outcome = pass.carry_out().await;
         pass.end(outcome).await
@@ -73,10 +73,12 @@ impl Engine {
         // Read again under the lease: settings may have moved before it was taken.
         let binding = store.binding(&self.tenant, id).await?.ok_or_else(unknown)?;
         let state = store.state(&self.tenant, id).await?;
-        let own_calendars = (store.bindings(&self.tenant).await?.into_iter())
-            .filter(|other| other.id != binding.id && other.agent == binding.agent)
-            .map(|other| other.target.calendar.as_str().to_lowercase())
-            .collect();
+        let mut others = store.bindings(&self.tenant).await?;
+        others.retain(|other| other.id != binding.id && other.agent == binding.agent);
+        let own_calendars =
+            others.iter().map(|other| other.target.calendar.as_str().to_lowercase()).collect();
+        others.retain(|other| other.direction.writes_remote() && !other.paused);
+        let organises = others.iter().all(|other| invites_before(&binding, other));
         let started = self.shared.clock.now();
         let run = ids::run_id(started, self.shared.entropy.below(u64::from(u32::MAX)) as u32);
         Ok(Pass {
@@ -88,6 +90,7 @@ impl Engine {
             report: Report::new(run.clone(), binding.id.clone(), started),
             effort: Effort::until(leased + self.shared.settings.run_time_max),
             own_calendars,
+            organises,
             run,
             leased,
             trouble: None,
@@ -97,6 +100,13 @@ impl Engine {
 }
 
 impl Pass<'_> {
+    /// Gives the lease back without having done anything.
+    pub(super) async fn leave_paused(mut self) -> Result<Report> {
+        self.report.warnings.push("the binding is paused: nothing was done".to_owned());
+        self.engine.shared.store.release(&self.binding.tenant, &self.lease).await?;
+        Ok(self.report)
+    }
+
     async fn carry_out(&mut self) -> Result<()> {
         self.settle().await?;
         self.deliver().await?;
@@ -208,4 +218,14 @@ impl Pass<'_> {
     pub(super) async fn commit(&self, batch: Batch) -> Result<crate::store::Committed> {
         self.engine.shared.store.commit(batch).await
     }
+}
+
+/// Of an agent's bindings just one invites guests: the one to the agent's own calendar, or the first by address. Decided
+/// from settings alone, so that two of them that run at once agree about it.
+fn invites_before(this: &Binding, other: &Binding) -> bool {
+    let rank = |binding: &Binding| {
+        let calendar = binding.target.calendar.as_str().to_lowercase();
+        (calendar != binding.agent.as_str().to_lowercase(), calendar, binding.id.clone())
+    };
+    rank(this) < rank(other)
 }

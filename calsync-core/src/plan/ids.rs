@@ -5,6 +5,7 @@
 //! versions is the same operation, a decision about newer versions is another.
 
 use crate::id::{CalendarId, InstallationId, OperationId, RecordId, RemoteKey, RunId};
+use crate::model::Slot;
 use crate::store::Link;
 use crate::{Binding, Tenant};
 use sha2::{Digest, Sha256};
@@ -43,10 +44,25 @@ pub fn remote_hash(
     ])
 }
 
-/// The CRM record for a remote record that is seen for the first time.
+/// The CRM record for a remote record that is seen for the first time. Named by the calendar, not by the binding: bound again,
+/// the same event finds the record that was made for it before.
 pub fn record_id(installation: &InstallationId, binding: &Binding, key: &RemoteKey) -> RecordId {
-    let parts = ["record", installation.as_str(), binding.tenant.as_str(), binding.id.as_str(), key.as_str()];
+    let calendar = binding.target.calendar.as_str().to_lowercase();
+    let parts = [
+        "record",
+        installation.as_str(),
+        binding.tenant.as_str(),
+        binding.provider.as_str(),
+        &calendar,
+        key.as_str(),
+    ];
     RecordId::new(hex(&hash(&parts)[..16]))
+}
+
+/// The CRM record of an occurrence: one slot of a series has one record, whoever makes it, so that a user and a run that
+/// make it at the same time meet each other.
+pub fn occurrence_record(series: &RecordId, slot: &Slot) -> RecordId {
+    RecordId::new(hex(&hash(&["occurrence", series.as_str(), &slot.to_string()])[..16]))
 }
 
 /// The operation that does `what` to a link's record, decided from these versions.

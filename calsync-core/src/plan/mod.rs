@@ -20,6 +20,7 @@ pub use row::{Action, Row, Waiting};
 
 use crate::binding::Binding;
 use crate::id::{InstallationId, RecordId, RemoteId, RunId};
+use crate::model::RemoteOccurrence;
 use crate::provider::Provider;
 use crate::store::Group;
 use chrono::{DateTime, Utc};
@@ -38,6 +39,12 @@ pub struct Rules<'a> {
     pub own_table: bool,
     /// The other calendars of the same agent that are kept in step, in lower case.
     pub own_calendars: &'a BTreeSet<String>,
+    /// Whether this binding, of all that the agent has, invites the guests of an appointment that nobody organises yet.
+    pub organises: bool,
+    /// What was read by id for this very plan.
+    pub fresh: &'a BTreeSet<RemoteId>,
+    /// Whether the changed occurrences of the series were read for this very plan.
+    pub occurrences_read: bool,
     /// Whether deletions in the CRM and in the calendar are held back by the guard.
     pub hold_deletions: (bool, bool),
     /// The run, for the journal.
@@ -53,15 +60,22 @@ pub struct FamilyPlan {
     pub rows: Vec<Row>,
     /// For the store.
     pub group: Group,
-    /// Remote records that must be read first; the family is planned again then.
-    pub look_remote: Vec<RemoteId>,
+    /// Remote records that must be read first, with the slot that each stands for; the family is planned again then.
+    pub look_remote: Vec<(RemoteId, Option<RemoteOccurrence>)>,
     /// CRM records that must be read first.
     pub look_local: Vec<RecordId>,
+    /// A series of calsync's own table whose changed occurrences must be read first.
+    pub look_occurrences: Option<RecordId>,
     /// A write was perhaps sent and is not settled: nothing is decided before it is.
     pub frozen: bool,
 }
 
 impl FamilyPlan {
+    /// Whether something has to be read before this can be carried out.
+    pub fn looks(&self) -> bool {
+        !(self.look_remote.is_empty() && self.look_local.is_empty() && self.look_occurrences.is_none())
+    }
+
     /// Whether anything is to be stored.
     pub fn writes(&self) -> bool {
         let group = &self.group;

@@ -3,9 +3,9 @@
 //! The only place that tells absence from deletion: what was never observed on a side is absent, what an observation says to
 //! be gone is deleted, and what was not observed again is the same as before.
 
+use super::Rules;
 use super::decide::Delta;
 use super::merge::local_diff;
-use crate::binding::Binding;
 use crate::model::appointment::{read_when, when_value};
 use crate::model::{Fields, Record, Recurrence, Slot, State};
 use crate::provider::{Provider, WriteAction};
@@ -25,6 +25,8 @@ pub(super) struct Pair<'a> {
     pub remote: Side,
     /// The CRM gave the appointment to somebody else.
     pub reassigned: bool,
+    /// Its link is to an earlier incarnation of the series.
+    pub moved_house: bool,
     /// A second copy of a meeting that is organised in another calendar: without guests, and without what tells who they are.
     pub mirror: bool,
 }
@@ -45,6 +47,11 @@ impl<'a> Pair<'a> {
             Some(State::Live(fields)) => fields.clone(),
             _ => self.inherited.clone().unwrap_or_default(),
         }
+    }
+
+    /// Whether both sides last agreed that it is gone.
+    pub(super) fn agreed_gone(&self) -> bool {
+        self.link.is_some_and(|link| link.base == Some(State::Gone))
     }
 
     pub(super) fn version(&self) -> Option<&crate::Version> {
@@ -68,7 +75,7 @@ pub(super) struct Pairs<'a> {
     pub occurrences: Vec<Pair<'a>>,
 }
 
-pub(super) fn pairs<'a>(family: &'a Family, binding: &Binding, provider: &dyn Provider) -> Pairs<'a> {
+pub(super) fn pairs<'a>(family: &'a Family, rules: &Rules<'_>) -> Pairs<'a> {
     #[derive(Default)]
     struct Known<'a>(Option<&'a Link>, Option<&'a RemoteItem>, Option<&'a Record>);
     let mut known: BTreeMap<Option<Slot>, Known<'_>> = BTreeMap::new();
@@ -91,7 +98,7 @@ pub(super) fn pairs<'a>(family: &'a Family, binding: &Binding, provider: &dyn Pr
     let mut occurrences = Vec::new();
     for (slot, Known(link, item, record)) in known {
         let series = root.as_ref().filter(|_| slot.is_some());
-        let pair = pair(slot, link, item, record, series, &family.outbox, binding, provider);
+        let pair = pair(slot, link, item, record, series, &family.outbox, rules);
         match slot {
             None => root = Some(pair),
             Some(_) => occurrences.push(pair),
@@ -108,9 +115,9 @@ fn pair<'a>(
     record: Option<&'a Record>,
     series: Option<&Pair<'a>>,
     outbox: &[Entry],
-    binding: &Binding,
-    provider: &dyn Provider,
+    rules: &Rules<'_>,
 ) -> Pair<'a> {
+    let (binding, provider) = (rules.binding, rules.provider);
     // The series was made anew under another id: its occurrences have to be made there again.
     let moved_house = match (link, series.and_then(|series| series.link)) {
         (Some(link), Some(root)) => link.remote_root != root.remote,
@@ -119,7 +126,7 @@ fn pair<'a>(
     let mirror = match (series, link) {
         (Some(series), _) => series.mirror,
         (None, Some(link)) if link.base.is_some() => link.mirror,
-        _ => is_mirror(record, item, binding),
+        _ => is_mirror(record, item, rules),
     };
     let projected = |state: State, provider: &dyn Provider| match projected(state, provider) {
         State::Live(fields) if mirror => State::Live(without_people(fields)),
@@ -136,10 +143,14 @@ fn pair<'a>(
         None if base.is_none() => link.and_then(|link| planned_creation(outbox, link)),
         None => None,
     };
+    // What a read found in a slot counts only in the plan that it was read for.
+    let item = item.filter(|item| !matches!(item.seen, Seen::Looked(_)) || rules.fresh.contains(&item.id));
     let mut unreadable = None;
     let remote = match item.map(|item| &item.seen) {
         None | Some(Seen::Base) => None,
-        Some(Seen::Live(fields)) => Some(projected(State::Live(fields.clone()), provider)),
+        Some(Seen::Live(fields) | Seen::Looked(fields)) => {
+            Some(projected(State::Live(fields.clone()), provider))
+        }
         Some(Seen::Gone) => Some(State::Gone),
         Some(Seen::Unreadable(why)) => {
             unreadable = Some(why.clone());
@@ -160,6 +171,7 @@ fn pair<'a>(
         local: side(local, base.as_ref(), true),
         remote: side(remote, base.as_ref(), false),
         reassigned,
+        moved_house,
         mirror,
     };
     if let Some(why) = unreadable {
@@ -214,13 +226,16 @@ fn projected(state: State, provider: &dyn Provider) -> State {
 
 /// Whether the CRM's record is a meeting that somebody else's calendar organises, while this calendar has, or is to get, an
 /// event of its own for it. A guest's copy of the meeting names the same organiser and is no mirror.
-fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, binding: &Binding) -> bool {
-    let Some(organizer) = record.and_then(|record| organizer(record.fields.as_ref()?)) else { return false };
+fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, rules: &Rules<'_>) -> bool {
+    let Some(record) = record else { return false };
+    let Some(organizer) = record.fields.as_ref().and_then(organizer) else {
+        return item.is_none() && !rules.organises;
+    };
     let here = match item.map(|item| &item.seen) {
         Some(Seen::Live(fields)) => self::organizer(fields),
         _ => None,
     };
-    organizer != here.unwrap_or_else(|| binding.target.calendar.as_str().to_lowercase())
+    organizer != here.unwrap_or_else(|| rules.binding.target.calendar.as_str().to_lowercase())
 }
 
 /// The address of who invites, in lower case.

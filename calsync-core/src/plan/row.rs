@@ -21,7 +21,7 @@ pub enum Action {
     UpdateRemote,
     /// Both changed; each gets the other's changes.
     Merge,
-    /// Cancelled or deleted in the CRM.
+    /// Cancelled or deleted in the CRM, as the binding says.
     DeleteLocal,
     /// Deleted in the calendar.
     DeleteRemote,
@@ -40,7 +40,7 @@ impl Action {
             Self::UpdateLocal => "update CRM",
             Self::UpdateRemote => "update calendar",
             Self::Merge => "merge both",
-            Self::DeleteLocal => "cancel in CRM",
+            Self::DeleteLocal => "remove in CRM",
             Self::DeleteRemote => "delete in calendar",
             Self::Wait => "wait",
             Self::Skip => "leave alone",

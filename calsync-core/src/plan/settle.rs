@@ -175,6 +175,39 @@ pub fn gone(link: &Link, generation: u64) -> RemoteItem {
     }
 }
 
+/// The observation that a series has nothing in a slot: nothing was deleted there, and nothing can be written there.
+pub fn no_such_slot(
+    id: &crate::RemoteId,
+    occurrence: &crate::model::RemoteOccurrence,
+    generation: u64,
+) -> RemoteItem {
+    RemoteItem {
+        key: crate::RemoteKey::of(id, Some(occurrence)),
+        id: id.clone(),
+        root: occurrence.series.clone(),
+        occurrence: Some(occurrence.clone()),
+        revision: "".into(),
+        updated: None,
+        writable: crate::model::Writable::Nothing,
+        generation,
+        seen: Seen::Gone,
+        pending: true,
+    }
+}
+
+/// The observation of what a single read found. An occurrence without a link may be a change of its own or just what its
+/// series puts there.
+pub fn looked(item: &Item, link: Option<&Link>, generation: u64) -> RemoteItem {
+    let observed = observed(item, generation);
+    let linked = link.is_some_and(|link| link.base.is_some() && link.key == observed.key);
+    match observed.seen {
+        Seen::Live(fields) if observed.occurrence.is_some() && !linked => {
+            RemoteItem { seen: Seen::Looked(fields), pending: false, ..observed }
+        }
+        _ => observed,
+    }
+}
+
 /// The observation of what was read back, to be decided about.
 pub fn observed(item: &Item, generation: u64) -> RemoteItem {
     match item {

@@ -8,7 +8,7 @@ use super::ids;
 use super::observe::of_the_copy;
 use super::settle::unreadable;
 use crate::binding::Binding;
-use crate::id::{InstallationId, RemoteKey};
+use crate::id::{InstallationId, RecordId, RemoteKey};
 use crate::model::{RemoteRecord, State};
 use crate::provider::{Item, Provider};
 use crate::store::{Link, RemoteItem, Seen};
@@ -120,7 +120,21 @@ pub fn made_by_us(
         provider.create_id(&ids::remote_hash(installation, &binding.tenant, calendar, &of, incarnation))
     };
     let incarnation = (0..INCARNATIONS_MAX).find(|incarnation| id(*incarnation) == record.id)?;
-    Some(Link {
+    Some(found(record, of, incarnation))
+}
+
+/// The link that a record would get whose CRM record was made from it under an older binding to the same calendar. Whether
+/// there is such a CRM record is for the caller to see.
+pub fn made_from_it(record: &RemoteRecord, installation: &InstallationId, binding: &Binding) -> Option<Link> {
+    if record.occurrence.is_some() || record.state == State::Gone {
+        return None;
+    }
+    Some(found(record, ids::record_id(installation, binding, &record.key()), 0))
+}
+
+/// A link without a base: what both sides have is compared when it is decided about.
+fn found(record: &RemoteRecord, of: RecordId, incarnation: u32) -> Link {
+    Link {
         record: of.clone(),
         record_root: of,
         key: record.key(),
@@ -134,7 +148,7 @@ pub fn made_by_us(
         incarnation,
         mirror: false,
         answer: None,
-    })
+    }
 }
 
 /// What was looked at and left alone in this generation stays left alone.

@@ -87,6 +87,9 @@ pub enum Seen {
     Base,
     /// Other values.
     Live(Fields),
+    /// What a single read found in a slot of a series: a change of its own, or just what the series puts there. Only a listing
+    /// or a comparison with the series as it was at that moment can tell, so it is read again before it is used.
+    Looked(Fields),
     /// Deleted or cancelled.
     Gone,
     /// Something that could not be read, and why.

@@ -129,6 +129,11 @@ impl FakeGoogle {
         let calendar = self.calendars.get(calendar_id).ok_or_else(Refusal::not_found)?;
         let old = calendar.find(id).ok_or_else(Refusal::not_found)?;
         self.check_private(writer, calendar_id, &old)?;
+        let master = old.slot.as_ref().and_then(|slot| calendar.events.get(&slot.master));
+        if master.is_some_and(Event::cancelled) {
+            // A deleted series has no occurrences to write to.
+            return Err(Refusal::not_found());
+        }
         check_condition(if_match, &old)?;
         let organizing = same_address(&old.organizer, calendar_id);
         let wants_cancelled = body.get("status").and_then(Value::as_str) == Some("cancelled");

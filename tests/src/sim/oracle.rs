@@ -128,6 +128,16 @@ pub(super) fn check(world: &World, engine: &Engine, users: &Users) -> Result<(),
             let only =
                 |a: &[Shown], b: &[Shown]| a.iter().filter(|x| !b.contains(x)).cloned().collect::<Vec<_>>();
             let (here, there) = (only(&crm, &bare_google), only(&bare_google, &crm));
+            let twice = |a: &[Shown]| {
+                a.windows(2).filter(|pair| pair[0] == pair[1]).map(|p| p[0].clone()).collect::<Vec<_>>()
+            };
+            if here.is_empty() && there.is_empty() {
+                let (here, there) = (twice(&crm), twice(&bare_google));
+                return Err(Violation::new(
+                    "C3",
+                    format!("{calendar}: twice in the CRM {here:?}, in Google {there:?}"),
+                ));
+            }
             return Err(Violation::new(
                 "C1",
                 format!("{calendar}: only in the CRM {here:?}, only in Google {there:?}"),

@@ -38,6 +38,8 @@ pub(super) struct Users {
     pub loose: std::collections::BTreeSet<String>,
     /// Appointments that somebody deleted while both sides were at rest and nobody touched since.
     pub deleted: std::collections::BTreeMap<String, u64>,
+    /// Series that were split: their token may stand in occurrences of the other half.
+    split: std::collections::BTreeSet<String>,
     /// Appointments that were touched by anything since the last rest.
     touched: std::collections::BTreeSet<String>,
     /// What happened, for a failing seed.
@@ -194,6 +196,7 @@ impl Users {
                     0 => {
                         now(crm.cancel_occurrence(&id, slot)).expect("cancelled");
                         self.touch(&entity, "cancel an occurrence in CRM");
+                        self.loose.insert(entity);
                     }
                     1 => {
                         let title = self.token("s");
@@ -204,6 +207,7 @@ impl Users {
                         }));
                         if split.is_ok() {
                             self.touch(&entity, "split in CRM");
+                            self.split.insert(entity.clone());
                             self.loose.insert(entity);
                             self.loose.insert(other);
                         }
@@ -221,6 +225,7 @@ impl Users {
                         }))
                         .expect("edited");
                         self.touch(&entity, "edit an occurrence in CRM");
+                        self.loose.insert(entity);
                     }
                 }
             }
@@ -241,7 +246,7 @@ impl Users {
         let calm = !self.touched.contains(entity);
         self.touch(entity, what);
         self.loose.insert(entity.to_owned());
-        if calm {
+        if calm && !self.split.contains(entity) {
             self.deleted.insert(entity.to_owned(), self.epoch);
         }
     }
@@ -323,6 +328,7 @@ impl Users {
                     0 => {
                         if google.user_delete(now, calendar, &instance_id).is_ok() {
                             self.touch(&entity, "cancel an occurrence in Google");
+                            self.loose.insert(entity.clone());
                         }
                     }
                     1 => {
@@ -331,6 +337,7 @@ impl Users {
                         let patch = json!({"summary": title, "description": other});
                         if google.user_split(now, calendar, id, &slot, &patch).is_ok() {
                             self.touch(&entity, "split in Google");
+                            self.split.insert(entity.clone());
                             self.loose.insert(entity);
                             self.loose.insert(other);
                         }
@@ -340,6 +347,7 @@ impl Users {
                         if google.user_patch(now, calendar, &instance_id, &json!({"location": token})).is_ok()
                         {
                             self.touch(&entity, "edit an occurrence in Google");
+                            self.loose.insert(entity.clone());
                         }
                     }
                 }

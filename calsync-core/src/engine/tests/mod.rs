@@ -442,6 +442,58 @@ async fn pausing_redirecting_and_unbinding_keep_what_is_on_both_sides() {
 }
 
 #[tokio::test]
+async fn what_came_from_the_calendar_is_found_again_by_a_new_binding() {
+    let desk = Desk::new().await;
+    desk.paper.put("g1", series("Weekly").to_fields());
+    desk.paper.put_occurrence("g1", slot(2), State::Gone);
+    desk.run().await;
+    desk.engine.unbind(&desk.binding).await.unwrap();
+    let again = Binding::two_way("amy@example.com").to("paper", "amy@example.com");
+    let again = desk.engine.bind(again).await.unwrap();
+    for _ in 0..2 {
+        desk.engine.run(&again).await.unwrap();
+    }
+    assert!(desk.paper.sheet().writes.is_empty(), "{:?}", desk.paper.sheet().writes);
+    let from = "2026-12-01T00:00:00Z".parse().unwrap();
+    let shown = desk.crm.window("amy@example.com", from, from + Duration::days(60)).await.unwrap();
+    assert_eq!(shown.len(), 4);
+}
+
+#[tokio::test]
+async fn a_one_way_binding_leaves_alone_what_was_changed_in_the_calendar() {
+    let desk = Desk::new().await;
+    let one_way = desk.engine.redirect(&desk.binding, crate::binding::Direction::ToRemote).await.unwrap();
+    let record = desk.crm.create("amy@example.com", &visit("Visit")).await.unwrap();
+    desk.engine.run(&one_way).await.unwrap();
+    let (id, mut there) = desk.paper.living().remove(0);
+    there.set("location", "Dock 4".into());
+    desk.paper.put(id.as_str(), there);
+    desk.crm.edit(&record.id, |a| a.summary = Some("Renamed".into())).await.unwrap();
+    for _ in 0..2 {
+        desk.engine.run(&one_way).await.unwrap();
+        let there = desk.paper.fields(id.as_str()).unwrap();
+        assert_eq!((text(&there, "summary"), text(&there, "location")), ("Renamed", "Dock 4"));
+    }
+    assert_eq!(text(&desk.crm_fields(&record.id).await, "location"), "");
+}
+
+#[tokio::test]
+async fn what_is_made_again_is_planned_and_written_down_once() {
+    let desk = Desk::new().await;
+    desk.paper.put("g1", visit("Visit").to_fields());
+    desk.run().await;
+    let record = desk.only().await;
+    desk.crm.edit(&record, |a| a.summary = Some("Still wanted".into())).await.unwrap();
+    desk.paper.delete("g1");
+    let report = desk.run().await;
+    assert_eq!(report.count(Action::CreateRemote), 1, "{report}");
+    let journal =
+        desk.engine.store().journal(desk.engine.tenant(), &desk.binding.id, Some(&record), 10).await.unwrap();
+    assert_eq!(journal.iter().filter(|entry| entry.action == "create in calendar").count(), 1, "{journal:?}");
+    desk.settled().await;
+}
+
+#[tokio::test]
 async fn a_plan_writes_to_neither_side_and_is_carried_out_when_nothing_moved() {
     let desk = Desk::new().await;
     desk.paper.put("g1", visit("From the calendar").to_fields());

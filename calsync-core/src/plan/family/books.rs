@@ -54,9 +54,9 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn clear_remote(&mut self, pair: &Pair<'_>) {
-        if let Some(item) = pair.item.filter(|item| item.pending) {
+        if let Some(item) = pair.item.filter(|item| item.pending || matches!(item.seen, Seen::Looked(_))) {
             let seen = match &item.seen {
-                Seen::Live(_) => Seen::Base,
+                Seen::Live(_) | Seen::Looked(_) => Seen::Base,
                 seen => seen.clone(),
             };
             self.plan.group.remote.push(RemoteItem { seen, pending: false, ..item.clone() });
@@ -74,17 +74,23 @@ impl<'a> Planner<'a> {
         if let Some(item) = pair.item.filter(|item| item.pending) {
             self.plan.group.remote.push(RemoteItem { pending: false, ..item.clone() });
         }
-        self.clear_local(pair);
+        // One that was never linked would be forgotten with its mark.
+        if pair.link.is_some() || pair.record.is_some_and(|record| record.fields.is_none()) {
+            self.clear_local(pair);
+        }
     }
 
-    pub(super) fn agree_gone(&mut self, pair: &'a Pair<'a>, _root: Option<&Link>) -> Home<'a> {
-        match pair.link {
-            Some(link) => self.settle_books(pair, link, Some(State::Gone)),
-            None => {
-                // Never linked and gone on both sides, or gone where the other side never had it: forget it.
-                if let Some(item) = pair.item {
-                    self.plan.group.forget.push(item.key.clone());
-                }
+    pub(super) fn agree_gone(&mut self, pair: &'a Pair<'a>, root: Option<&Link>) -> Home<'a> {
+        match (pair.link, pair.item, pair.record, root) {
+            (Some(link), ..) => self.settle_books(pair, link, Some(State::Gone)),
+            // Cancelled on both sides before they were linked: from now on they are.
+            (None, Some(item), Some(_), Some(root)) => {
+                let link = self.link_of(pair, item, Some(root));
+                self.settle_books(pair, &link, Some(State::Gone));
+            }
+            // Never linked and gone on both sides, or gone where the other side never had it: forget it.
+            (None, item, ..) => {
+                self.plan.group.forget.extend(item.map(|item| item.key.clone()));
                 self.clear_local(pair);
             }
         }

@@ -10,7 +10,7 @@ impl<'a> Planner<'a> {
         let Some(item) = pair.item else {
             // The calendar's side is as agreed, and was never observed since: read it, so that there is a version to name.
             if let Some(link) = pair.link {
-                self.plan.look_remote.push(link.remote.clone());
+                self.look_at(link);
             }
             return pair.link.map_or(Home::None, Home::Linked);
         };
@@ -68,7 +68,7 @@ impl<'a> Planner<'a> {
             let mut units = merged.to_local.clone();
             units.insert("extra".into());
             let raw = match &item.seen {
-                Seen::Live(fields) => fields.clone(),
+                Seen::Live(fields) | Seen::Looked(fields) => fields.clone(),
                 _ => remote.clone(),
             };
             let action = if merged.to_remote.is_empty() { Action::UpdateLocal } else { Action::Merge };
@@ -89,12 +89,24 @@ impl<'a> Planner<'a> {
             let mut known = link;
             if merged.lost.is_some() {
                 // The conflict is decided here and now; a push that has to be repeated does not decide it again.
-                known.base = Some(State::Live(agreed));
+                known.base = Some(State::Live(agreed.clone()));
                 known.version = None;
             }
             let units = merged.to_remote.clone();
-            let base = State::Live(local.clone());
-            self.update_remote(pair, known, item, units, after, base, false, reason, Action::UpdateRemote);
+            let mut agreed = agreed;
+            agreed.take_from(local, &units);
+            self.update_remote(
+                pair,
+                known,
+                item,
+                units,
+                after,
+                agreed,
+                local,
+                false,
+                reason,
+                Action::UpdateRemote,
+            );
             if let Some(row) = self.plan.rows.last_mut() {
                 row.conflict = merged.lost.is_some();
                 row.lost.clone_from(&merged.lost);

@@ -39,7 +39,7 @@ impl<'a> Planner<'a> {
         let Some(item) = pair.item else {
             // Agreed on once, and the calendar's version is the base: read it, so that there is a version to link to.
             if let Some(link) = pair.link {
-                self.plan.look_remote.push(link.remote.clone());
+                self.look_at(link);
             }
             return Home::None;
         };
@@ -57,7 +57,7 @@ impl<'a> Planner<'a> {
         }
         // Written as the calendar has it; compared as the provider can hold it.
         let fields = match &item.seen {
-            Seen::Live(fields) => fields.clone(),
+            Seen::Live(fields) | Seen::Looked(fields) => fields.clone(),
             _ => seen.clone(),
         };
         let slot = pair.slot.zip(root).map(|(slot, root)| Occurrence { series: root.record.clone(), slot });
@@ -122,17 +122,21 @@ impl<'a> Planner<'a> {
         else {
             return Home::None;
         };
-        let change = match (pair.link, pair.record) {
+        let has_record = match pair.record {
+            Some(record) => record.fields.is_some(),
+            None => pair.link.is_some(),
+        };
+        let change = match root {
             // A cancelled occurrence of which the CRM has no record: it needs one, or its series would show it.
-            (None, _) | (_, Some(Record { fields: None, .. })) if !is_root => {
-                let (Some(slot), Some(root)) = (pair.slot, root) else { return self.agree_gone(pair, None) };
+            Some(root) if !has_record => {
+                let Some(slot) = pair.slot else { return self.agree_gone(pair, None) };
                 RecordChange::Create {
                     agent: self.rules.binding.agent.clone(),
                     occurrence: Some(Occurrence { series: root.record.clone(), slot }),
                     fields: cancelled(pair),
                 }
             }
-            _ if is_root && self.rules.binding.removal == Removal::Delete => RecordChange::Delete,
+            None if self.rules.binding.removal == Removal::Delete => RecordChange::Delete,
             _ => RecordChange::Cancel,
         };
         let row = self.row(pair, Action::DeleteLocal, reason, BTreeSet::new(), None);

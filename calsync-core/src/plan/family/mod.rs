@@ -20,7 +20,8 @@ use super::{FamilyPlan, Rules};
 use crate::binding::{EditOrDelete, Policy, Removal};
 use crate::host::{RecordChange, RecordWrite};
 use crate::id::{OperationId, RecordId, RemoteKey, Revision};
-use crate::model::{Fields, Occurrence, Record, State, Unit, Writable, normalise};
+use crate::model::appointment::read_when;
+use crate::model::{Fields, Occurrence, RemoteOccurrence, Slot, State, Unit, Writable, normalise};
 use crate::provider::{Mail, Write, WriteAction};
 use crate::store::{
     Entry, EntryState, Expect, Family, Intent, JournalEntry, Link, LinkPut, LocalMark, RemoteItem, Seen,
@@ -35,7 +36,7 @@ pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
         planner.plan.frozen = true;
         return planner.plan;
     }
-    let pairs = pairs(family, rules.binding, rules.provider);
+    let pairs = pairs(family, rules);
     let all = || pairs.root.iter().chain(&pairs.occurrences);
     if all().any(|pair| pair.remote.delta == Delta::Unknown) {
         for pair in all() {
@@ -90,12 +91,19 @@ impl<'a> Planner<'a> {
             for pair in occurrences {
                 self.quiet(pair);
             }
-            return self.skip(root, why);
+            if root.link.is_some_and(|link| matches!(link.base, Some(State::Live(_)))) {
+                _ = self.delete_remote(root, None, why, None);
+            } else {
+                self.skip(root, why);
+                self.clear_local(root);
+            }
+            return;
         }
         let decision = self.with_occurrences(root, occurrences);
         let home = self.carry_out(root, decision, None);
         match home {
             Home::Linked(link) => {
+                self.look_for_slots_cut_off(root, occurrences);
                 for pair in occurrences {
                     self.occurrence(pair, link);
                 }
@@ -127,13 +135,33 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// A meeting whose guests include this calendar: the calendar service puts the guest's copy there by itself. The
-    /// organiser's own event is what is kept in step, if another binding of the same agent has it (G04, C3).
-    fn stands_elsewhere(&self, root: &Pair<'_>) -> Option<&'static str> {
-        if root.link.is_some() {
-            return None;
+    /// A series that was cut short in the calendar takes the occurrences after its end along without a word: when it is split
+    /// there, Google moves them to the new series and leaves no tombstones. They are read once more, by id.
+    fn look_for_slots_cut_off(&mut self, root: &Pair<'_>, occurrences: &[Pair<'_>]) {
+        let rule = |fields: &Fields| read_when(fields.get("when")?).ok().map(|(_, recurrence)| recurrence);
+        let Some(recurrence) = root.remote.fields.as_ref().and_then(rule) else { return };
+        if root.remote.delta != Delta::Edited || rule(&root.base_fields()).as_ref() == Some(&recurrence) {
+            return;
         }
-        if let (Some(item), Some(fields)) = (root.item, &root.remote.fields)
+        let Some(until) = recurrence.until() else { return };
+        for pair in occurrences {
+            let seen_before = pair.item.is_none_or(|item| item.seen == Seen::Base);
+            if let (Some(slot), Some(link)) = (pair.slot, pair.link)
+                && slot > until
+                && seen_before
+                && matches!(link.base, Some(State::Live(_)))
+            {
+                self.look_at(link);
+            }
+        }
+    }
+
+    /// A meeting whose guests include this calendar: the calendar service puts the guest's copy there by itself, and a second
+    /// copy that calsync made before is one too many. The organiser's own event is what is kept in step, if another binding of
+    /// the same agent has it (G04, C3).
+    fn stands_elsewhere(&self, root: &Pair<'_>) -> Option<&'static str> {
+        if root.link.is_none()
+            && let (Some(item), Some(fields)) = (root.item, &root.remote.fields)
             && matches!(item.writable, Writable::OwnCopy { .. })
             && organizer(fields).is_some_and(|organizer| self.rules.own_calendars.contains(&organizer))
         {
@@ -168,8 +196,14 @@ impl<'a> Planner<'a> {
         let lost = pair.record.is_some_and(|record| record.fields.is_none());
         match (lost, &pair.remote.fields) {
             (true, Some(_)) => _ = self.create_local(pair, Some(root), "its series came back"),
-            (true, None) if pair.item.is_some() || pair.link.is_some() => {
-                _ = self.delete_local(pair, Some(root), "cancelled in the calendar", None)
+            (true, None) if pair.agreed_gone() && pair.moved_house => self.keep_cancelled(pair, root),
+            (true, None) if pair.agreed_gone() || pair.remote.delta == Delta::Deleted => {
+                _ = self.delete_local(pair, Some(root), "cancelled in the calendar", None);
+            }
+            // Changed in the CRM, never in the calendar, and deleted with its series: it is as its series puts it again.
+            (true, None) => {
+                self.plan.group.unlink.extend(pair.link.map(|link| link.record.clone()));
+                self.clear_local(pair);
             }
             (false, _) if pair.item.is_some() || pair.link.is_some() => self.occurrence(pair, root),
             _ => {}
@@ -229,6 +263,11 @@ impl<'a> Planner<'a> {
                 self.delete_remote(pair, root, why, None)
             }
             Decision::AgreeGone => self.agree_gone(pair, root),
+            // The calendar's series has no such slot any more, so that there is nowhere to write to.
+            Decision::LocalEditMeetsDelete if pair.item.is_some_and(no_such_slot) => {
+                let lost = pair.local.fields.clone();
+                self.delete_local(pair, root, "the calendar's series has no such occurrence any more", lost)
+            }
             Decision::LocalEditMeetsDelete => match self.edit_wins(pair) {
                 None => self.ask(pair, "changed in the CRM, deleted in the calendar", BTreeSet::new()),
                 Some(true) if direction.writes_remote() => self.create_remote(
@@ -293,4 +332,9 @@ impl<'a> Planner<'a> {
             answer.version.as_ref() == pair.version() && answer.revision.as_ref() == pair.revision();
         current.then_some(answer.local_wins)
     }
+}
+
+/// Whether this is the observation that a series has nothing in a slot.
+fn no_such_slot(item: &RemoteItem) -> bool {
+    item.occurrence.is_some() && item.seen == Seen::Gone && item.writable == Writable::Nothing
 }

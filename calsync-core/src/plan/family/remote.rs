@@ -32,6 +32,12 @@ impl<'a> Planner<'a> {
             self.skip(pair, why);
             return Home::None;
         }
+        // Its changed occurrences follow it: what was passed over while it was not here is pending again.
+        let recurring = fields.get("when").is_some_and(|when| !when["recurrence"].is_null());
+        if recurring && self.rules.own_table && !self.rules.occurrences_read {
+            self.plan.look_occurrences = Some(record);
+            return Home::None;
+        }
         // A deleted record keeps its id reserved: what comes back is made anew, under another one.
         let taken =
             |link: &Link| pair.item.is_some_and(|item| item.key == link.key && item.seen == Seen::Gone);
@@ -60,7 +66,10 @@ impl<'a> Planner<'a> {
             mirror: pair.mirror,
             answer: None,
         };
-        let operation = self.operation_of("create-remote", pair, &link);
+        // Named by the CRM's version and the incarnation alone: what was there before is forgotten with this plan.
+        let versions = (pair.version().map(|version| version.as_str()), None);
+        let operation =
+            ids::operation(self.rules.installation, binding, "create-remote", &record, versions, Some(&link));
         let units: BTreeSet<Unit> = fields.iter().map(|(unit, _)| unit.clone()).collect();
         let conflict = pair.remote.delta == Delta::Deleted;
         let row = self.row(pair, Action::CreateRemote, reason, units, Some(&fields));
@@ -100,12 +109,12 @@ impl<'a> Planner<'a> {
         fields: Fields,
         reason: &str,
     ) {
-        let id = self.rules.provider.occurrence_id(&root.remote, &slot);
-        let Some(item) = pair.item else {
-            self.plan.look_remote.push(id);
-            return;
-        };
+        let Some(item) = pair.item else { return self.look_into(root, slot) };
         let revive = matches!(item.seen, Seen::Gone);
+        if revive && !self.rules.fresh.contains(&root.remote) {
+            // Gone by itself, or with its series? Nothing is brought back in a series that is gone.
+            return self.look_into(root, slot);
+        }
         let there = pair.remote.fields.clone().or_else(|| pair.inherited.clone()).unwrap_or_default();
         let mut units = if revive {
             fields.iter().map(|(unit, _)| unit.clone()).collect()
@@ -125,12 +134,30 @@ impl<'a> Planner<'a> {
             link,
             item,
             units,
+            after.clone(),
             after,
-            State::Live(fields),
+            &fields,
             revive,
             reason,
             Action::UpdateRemote,
         );
+    }
+
+    /// Asks for a linked record to be read.
+    pub(super) fn look_at(&mut self, link: &Link) {
+        let slot = link.slot.filter(|_| link.remote_root != link.remote);
+        let occurrence = slot.map(|slot| RemoteOccurrence { series: link.remote_root.clone(), slot });
+        self.plan.look_remote.push((link.remote.clone(), occurrence));
+    }
+
+    /// Asks for what the calendar has in a slot of a series, if only what the series puts there.
+    pub(super) fn look_into(&mut self, root: &Link, slot: Slot) {
+        let id = self.rules.provider.occurrence_id(&root.remote, &slot);
+        // The series as well: whether the slot holds a change of its own is told by comparing the two at one moment.
+        if !self.plan.look_remote.iter().any(|(id, _)| *id == root.remote) {
+            self.plan.look_remote.push((root.remote.clone(), None));
+        }
+        self.plan.look_remote.push((id, Some(RemoteOccurrence { series: root.remote.clone(), slot })));
     }
 
     pub(super) fn delete_remote(
@@ -147,14 +174,13 @@ impl<'a> Planner<'a> {
         }
         let (link, item) = match (pair.link, pair.item, pair.slot, root) {
             (_, None, Some(slot), Some(root)) => {
-                let id = self.rules.provider.occurrence_id(&root.remote, &slot);
-                self.plan.look_remote.push(id);
+                self.look_into(root, slot);
                 return Home::None;
             }
             (_, Some(item), Some(_), Some(root)) => (self.link_under(pair, item, root), item),
             (Some(link), Some(item), ..) => (link.clone(), item),
             (Some(link), None, ..) if link.base.is_some() => {
-                self.plan.look_remote.push(link.remote.clone());
+                self.look_at(link);
                 return Home::None;
             }
             // Never in the calendar: nothing to delete there. A creation that was not sent is dropped.
@@ -208,7 +234,8 @@ impl<'a> Planner<'a> {
         item: &RemoteItem,
         units: BTreeSet<Unit>,
         after: Fields,
-        base: State,
+        agreed: Fields,
+        local: &Fields,
         revive: bool,
         reason: &str,
         action: Action,
@@ -226,10 +253,10 @@ impl<'a> Planner<'a> {
                 revive,
             },
         };
-        let agrees = matches!(&base, State::Live(local) if local_diff(local, &after).is_empty());
+        let agrees = local_diff(local, &agreed).is_empty();
         let version = pair.version().filter(|_| agrees).cloned();
         let intent =
-            Intent::Remote { write, occurrence: item.occurrence.clone(), base: State::Live(after), version };
+            Intent::Remote { write, occurrence: item.occurrence.clone(), base: State::Live(agreed), version };
         if pair.link != Some(&link) {
             self.plan.group.links.push(link.clone().into());
         }
@@ -267,7 +294,7 @@ impl<'a> Planner<'a> {
     pub(super) fn drop_replaced_intents(&mut self) {
         for entry in &self.family.outbox {
             let stands = self.operations.contains(&entry.operation);
-            if !stands && entry.state != EntryState::Sent && self.plan.look_remote.is_empty() {
+            if !stands && entry.state != EntryState::Sent && !self.plan.looks() {
                 self.plan.group.outbox_drop.push(entry.operation.clone());
             }
         }

@@ -5,9 +5,10 @@ use super::*;
 impl<'a> Planner<'a> {
     /// The link of a remote record that is seen for the first time.
     pub(super) fn link_of(&self, pair: &Pair<'_>, item: &RemoteItem, root: Option<&Link>) -> Link {
-        let record = match pair.record {
-            Some(record) => record.id.clone(),
-            None => ids::record_id(self.rules.installation, self.rules.binding, &item.key),
+        let record = match (pair.record, pair.slot, root) {
+            (Some(record), ..) => record.id.clone(),
+            (None, Some(slot), Some(root)) => ids::occurrence_record(&root.record, &slot),
+            (None, ..) => ids::record_id(self.rules.installation, self.rules.binding, &item.key),
         };
         Link {
             record_root: root.map_or_else(|| record.clone(), |root| root.record.clone()),
