@@ -209,7 +209,8 @@ impl Pass<'_> {
             match sighting {
                 Sighting::Nothing | Sighting::Confirm => {}
                 Sighting::Observe(item) => group.remote.push(item),
-                Sighting::SameContent(item, link) => {
+                Sighting::SameContent(same) => {
+                    let (item, link) = *same;
                     group.remote.push(item);
                     group.links.push(link.into());
                 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, NaiveTime, Utc};
 
 /// Why a record that is not linked is left alone; `None` when it is in scope.
 pub(super) fn left_alone(binding: &Binding, fields: &Fields, from_crm: bool) -> Option<&'static str> {
-    let Some(end) = last_end(fields) else { return None };
+    let end = last_end(fields)?;
     if binding.since.is_some_and(|since| end <= since.and_time(NaiveTime::MIN).and_utc()) {
         return Some("it ended before the day from which this binding looks");
     }

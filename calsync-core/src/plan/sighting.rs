@@ -21,7 +21,7 @@ pub enum Sighting {
     /// Store the observation.
     Observe(RemoteItem),
     /// Store the observation, and the link with the new version of the same content.
-    SameContent(RemoteItem, Link),
+    SameContent(Box<(RemoteItem, Link)>),
     /// It was never linked and is gone: forget it.
     Forget(RemoteKey),
     /// It was deleted on both sides and is shown alive: read it first.
@@ -78,7 +78,7 @@ pub fn sight(
             let item = RemoteItem { seen: Seen::Base, pending: false, ..seen };
             match (observe(item.clone(), known), settled == *link) {
                 (observed, true) => observed,
-                (_, false) => Sighting::SameContent(item, settled),
+                (_, false) => Sighting::SameContent(Box::new((item, settled))),
             }
         }
         (Some(_), Some(State::Gone), State::Gone) => observe(RemoteItem { pending: false, ..seen }, known),

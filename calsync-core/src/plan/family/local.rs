@@ -92,7 +92,7 @@ impl<'a> Planner<'a> {
         let revision = Some(item.revision.clone());
         let id = link.record.clone();
         self.write_local(pair, operation, id, change, link.clone(), State::Live(seen), revision, true);
-        if self.rules.own_table { Home::NewLocal(link) } else { Home::NewElsewhere }
+        if self.rules.own_table { Home::NewLocal(Box::new(link)) } else { Home::NewElsewhere }
     }
 
     pub(super) fn delete_local(

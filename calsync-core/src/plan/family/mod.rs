@@ -65,7 +65,7 @@ enum Home<'a> {
     /// Linked on both sides; occurrences are written there.
     Linked(&'a Link),
     /// Made in the CRM by this plan.
-    NewLocal(Link),
+    NewLocal(Box<Link>),
     /// Made in the calendar by this plan: occurrences follow once it is there.
     NewRemote,
     /// Made in a CRM with tables of its own: occurrences follow once it is there.
