@@ -192,6 +192,9 @@ pub struct FaultRates {
     pub html: u64,
 }
 
+/// Sees an exchange: method, path, body, status and body of the answer.
+pub type Watch = fn(&http::Method, &str, &[u8], u16, &[u8]);
+
 /// A way to the fake Google that passes a gate before and after each request, and fails now and then.
 #[derive(Debug)]
 pub struct SimTransport {
@@ -206,7 +209,7 @@ pub struct SimTransport {
     /// When it fails.
     pub chance: Arc<SeededEntropy>,
     /// Sees every exchange that took place.
-    pub watch: Option<fn(&http::Method, &str, &[u8], u16, &[u8])>,
+    pub watch: Option<Watch>,
 }
 
 #[async_trait]

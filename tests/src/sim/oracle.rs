@@ -252,7 +252,7 @@ fn nothing_is_lost(
 /// C7: nobody is mailed without leave, and nobody twice about one operation.
 fn nobody_is_mailed_twice(world: &World) -> Result<(), Violation> {
     let google = world.google();
-    let authorised = world.seed % 5 == 0;
+    let authorised = world.seed.is_multiple_of(5);
     let mut seen = BTreeSet::new();
     for mail in google.mails() {
         if !authorised {

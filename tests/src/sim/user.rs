@@ -20,8 +20,6 @@ pub(super) struct Written {
     pub entity: String,
     /// `summary` or `location`.
     pub unit: &'static str,
-    /// The calendar, or `None` for the CRM.
-    pub calendar: Option<&'static str>,
     /// After how many moments of rest.
     pub epoch: u64,
 }
@@ -74,9 +72,9 @@ impl Users {
         }
     }
 
-    fn wrote(&mut self, entity: &str, unit: &'static str, token: &str, calendar: Option<&'static str>) {
+    fn wrote(&mut self, entity: &str, unit: &'static str, token: &str) {
         let (entity, token) = (entity.to_owned(), token.to_owned());
-        self.written.push(Written { token, entity, unit, calendar, epoch: self.epoch });
+        self.written.push(Written { token, entity, unit, epoch: self.epoch });
     }
 
     /// Somebody does something somewhere.
@@ -137,7 +135,7 @@ impl Users {
             let agent = agents[world.chance.below(2) as usize];
             now(crm.create(agent, &appointment)).expect("created");
             self.touch(&entity, "create in CRM");
-            self.wrote(&entity, "summary", &title, None);
+            self.wrote(&entity, "summary", &title);
             return;
         }
         let (id, entity, recurring) = records[world.chance.below(records.len() as u64) as usize].clone();
@@ -151,7 +149,7 @@ impl Users {
                 }))
                 .expect("edited");
                 self.touch(&entity, "edit in CRM");
-                self.wrote(&entity, unit, &token, None);
+                self.wrote(&entity, unit, &token);
             }
             4 => {
                 let by = Duration::minutes(15 * (1 + world.chance.below(4) as i64));
@@ -286,7 +284,7 @@ impl Users {
             }
             if google.user_insert(now, calendar, &event).is_ok() {
                 self.touch(&entity, "create in Google");
-                self.wrote(&entity, "summary", &title, Some(calendar));
+                self.wrote(&entity, "summary", &title);
             }
             return;
         }
@@ -300,12 +298,13 @@ impl Users {
                 let token = self.token("v");
                 if google.user_patch(now, calendar, id, &json!({unit: token})).is_ok() {
                     self.touch(&entity, "edit in Google");
-                    self.wrote(&entity, unit, &token, Some(calendar));
+                    self.wrote(&entity, unit, &token);
                 }
             }
             // A guest who takes a copy off the own calendar says nothing about the meeting.
             4 if event["organizer"]["self"] == true => {
-                if google.user_delete(now, calendar, id).is_ok() {
+                let deleted = google.user_delete(now, calendar, id).is_ok();
+                if deleted {
                     self.gone(&entity, "delete");
                 }
             }

@@ -1,6 +1,6 @@
 //! The world of one history: a CRM, Google, and processes that come and go.
 
-use super::gate::{Ended, FaultRates, Gate, SimClock, SimStore, SimTransport, drive, now};
+use super::gate::{Ended, FaultRates, Gate, SimClock, SimStore, SimTransport, Watch, drive, now};
 use super::oracle::{self, Violation};
 use super::user::Users;
 use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
@@ -79,7 +79,7 @@ pub struct World {
     /// The bindings.
     pub bindings: Vec<Binding>,
     /// Sees every exchange with Google.
-    pub watch: Option<fn(&http::Method, &str, &[u8], u16, &[u8])>,
+    pub watch: Option<Watch>,
     incarnation: u64,
 }
 
@@ -106,7 +106,7 @@ impl World {
     /// # Panics
     /// When the pieces do not fit together, which is a bug of the test.
     #[allow(clippy::expect_used)]
-    pub fn new(seed: u64, watch: Option<fn(&http::Method, &str, &[u8], u16, &[u8])>) -> Self {
+    pub fn new(seed: u64, watch: Option<Watch>) -> Self {
         let clock = SimClock::new("2026-10-20T08:00:00Z".parse().expect("a time"));
         let chance = Arc::new(SeededEntropy::new(seed ^ 0x5eed));
         let mut fake = FakeGoogle::new();
@@ -140,7 +140,7 @@ impl World {
         let edit_or_delete =
             [EditOrDelete::EditWins, EditOrDelete::DeleteWins][usize::from(world.chance.below(4) == 0)];
         for (agent, calendar) in CALENDARS {
-            let mail = if seed % 5 == 0 { Mail::Guests } else { Mail::Nobody };
+            let mail = if seed.is_multiple_of(5) { Mail::Guests } else { Mail::Nobody };
             let new = Binding::two_way(agent)
                 .to(agent, calendar)
                 .policy(policy)
@@ -290,11 +290,7 @@ fn behaviour(mut behaviour: Behaviour, chance: &SeededEntropy) -> Behaviour {
 ///
 /// # Errors
 /// The invariant that it breaks.
-pub fn run_history(
-    seed: u64,
-    settings: WorldSettings,
-    watch: Option<fn(&http::Method, &str, &[u8], u16, &[u8])>,
-) -> Result<History, Violation> {
+pub fn run_history(seed: u64, settings: WorldSettings, watch: Option<Watch>) -> Result<History, Violation> {
     let mut world = World::new(seed, watch);
     let mut users = Users::default();
     let (mut crashes, mut gates) = (0, 0);
