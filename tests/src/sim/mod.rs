@@ -12,5 +12,5 @@ mod oracle;
 mod user;
 mod world;
 
-pub use oracle::{Violation, shown_in_crm, shown_in_google};
+pub use oracle::{Shown, Violation, shown_by, shown_in_crm};
 pub use world::{History, World, WorldSettings, run_history};

@@ -3,6 +3,7 @@
 use super::gate::now;
 use super::user::Users;
 use super::world::{CALENDARS, World, time};
+use crate::fake_google::FakeGoogle;
 use calsync_core::engine::Engine;
 use calsync_core::model::When;
 use calsync_core::store::Store;
@@ -82,8 +83,8 @@ pub fn shown_in_crm(engine: &Engine, agent: &str, from: DateTime<Utc>, to: DateT
 /// # Panics
 /// When Google gives times that are none.
 #[allow(clippy::expect_used)]
-pub fn shown_in_google(world: &World, calendar: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Shown> {
-    let instances = world.google().instances(calendar, from, to);
+pub fn shown_by(google: &FakeGoogle, calendar: &str, from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<Shown> {
+    let instances = google.instances(calendar, from, to);
     let edge = |value: &serde_json::Value| match value["date"].as_str() {
         Some(date) => date.to_owned(),
         None => {
@@ -115,7 +116,7 @@ pub(super) fn check(world: &World, engine: &Engine, users: &Users) -> Result<(),
     let mut everywhere: BTreeMap<&str, Vec<Vec<Shown>>> = BTreeMap::new();
     for (agent, calendar) in CALENDARS {
         let crm = shown_in_crm(engine, agent, from, to);
-        let google = shown_in_google(world, calendar, from, to);
+        let google = shown_by(&world.google(), calendar, from, to);
         // A meeting that stands in two calendars has its guests in the one that organises it, and in no other (G04).
         let bare = |shown: &[Shown]| -> Vec<Shown> {
             let mut bare: Vec<Shown> =
