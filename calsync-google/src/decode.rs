@@ -5,7 +5,7 @@
 //! in the calendar's zone, and a single event in a zone that nobody knows keeps its instant, in UTC. A series in such a zone
 //! is unreadable, as its other occurrences would be guesses.
 //!
-//! Of a cancelled event only its identity is read. Its times can be wrong: for removed guests Google has sent times long past
+//! Of a cancelled event only its identity and calsync's own stamp are read. Its times can be wrong: for removed guests Google has sent times long past
 //! (google-api-nodejs-client #3212).
 
 use crate::STAMP;
@@ -73,8 +73,11 @@ pub(crate) fn event_item(event: Map<String, Value>, calendar: &CalendarFacts) ->
         }
         let (id, revision) = (id.clone(), revision.clone());
         if status == "cancelled" {
-            let (state, writable) = (State::Gone, Writable::All);
-            return Ok(RemoteRecord { id, revision, occurrence, state, updated, stamp: None, writable });
+            // Of a deleted event only the id is sure, but when read by id it tends to have the rest as well.
+            let properties = event.get("extendedProperties");
+            let properties = properties.and_then(|value| ExtendedProperties::deserialize(value).ok());
+            let (state, writable, stamp) = (State::Gone, Writable::All, stamp(properties.as_ref()));
+            return Ok(RemoteRecord { id, revision, occurrence, state, updated, stamp, writable });
         }
         let event =
             Event::take(event).map_err(|field| format!("the field {field} has an unexpected form"))?;

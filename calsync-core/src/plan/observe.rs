@@ -6,8 +6,9 @@
 use super::Rules;
 use super::decide::Delta;
 use super::merge::local_diff;
-use crate::model::appointment::{read_when, when_value};
-use crate::model::{Fields, Record, Recurrence, Slot, State};
+use crate::binding::Binding;
+use crate::model::appointment::{PROVIDER_OWNED, read_when, when_value};
+use crate::model::{Fields, Record, Recurrence, Slot, State, Unit};
 use crate::provider::{Provider, WriteAction};
 use crate::store::{Entry, Family, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeMap;
@@ -184,7 +185,21 @@ fn pair<'a>(
     {
         pair.remote.delta = Delta::Same;
     }
+    // What the provider adds by itself to what calsync writes is nobody's work, and does not outlive a deletion.
+    if (pair.local.delta, pair.remote.delta) == (Delta::Deleted, Delta::Edited)
+        && let (Some(fields), Some(State::Live(base))) = (&pair.remote.fields, &base)
+        && fields.diff(base).iter().all(|unit| added_by_provider(unit, binding))
+    {
+        pair.remote.delta = Delta::Same;
+    }
     pair
+}
+
+/// Who organises it and under which UID, and the calendar's own place among the guests.
+fn added_by_provider(unit: &Unit, binding: &Binding) -> bool {
+    let own_place = unit.as_str().strip_prefix("attendee/");
+    PROVIDER_OWNED.contains(&unit.as_str())
+        || own_place.is_some_and(|address| address.eq_ignore_ascii_case(binding.target.calendar.as_str()))
 }
 
 fn planned_creation(outbox: &[Entry], link: &Link) -> Option<State> {

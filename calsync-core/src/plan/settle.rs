@@ -39,7 +39,8 @@ pub fn settle(entry: &Entry, found: Option<Item>) -> Settled {
     let live = matches!(record.state, State::Live(_));
     let stamped = record.stamp.as_ref() == Some(&entry.operation);
     match &write.action {
-        WriteAction::Create { .. } | WriteAction::Update { .. } if live && stamped => {
+        // Also where somebody deleted it since: that deletion is about what landed, and not about something older.
+        WriteAction::Create { .. } | WriteAction::Update { .. } if stamped => {
             Settled::Landed(Receipt::Written(record))
         }
         WriteAction::Update { revision: Some(revision), .. } if *revision == record.revision => {
@@ -90,7 +91,10 @@ pub fn acknowledge(
             let differs = there.diff(agreed);
             let owned: BTreeSet<Unit> =
                 differs.iter().filter(|unit| PROVIDER_OWNED.contains(&unit.as_str())).cloned().collect();
-            if differs.is_empty() {
+            if record.state == State::Gone {
+                // It landed and was deleted since: agreed on first, decided about next.
+                link.revision = None;
+            } else if differs.is_empty() {
                 (item.seen, item.pending) = (Seen::Base, false);
             } else if fill && owned.len() == differs.len() && version.is_some() {
                 (item.seen, item.pending) = (Seen::Base, false);

@@ -163,6 +163,13 @@ fn g10_02_a_cancelled_series_is_gone_even_with_all_its_fields() {
 }
 
 #[test]
+fn a_cancelled_event_that_still_has_the_stamp_tells_which_write_it_saw() {
+    let stamped = json!({"status": "cancelled", "extendedProperties": {"private": {(STAMP): "o1.r1"}}});
+    let record = record(event(stamped));
+    assert_eq!((record.state, record.stamp), (State::Gone, Some("o1.r1".into())));
+}
+
+#[test]
 fn g10_03_a_cancelled_occurrence_keeps_its_place_in_the_series() {
     let cancelled = |slot: Value| json!({"id": "s1_20261123T160000Z", "status": "cancelled", "recurringEventId": "s1", "originalStartTime": slot});
     for slot in [
