@@ -218,6 +218,10 @@ impl Stage {
         self.google().user_insert(self.clock.now(), AMY, &event).unwrap()
     }
 
+    pub(crate) fn has_event(&self, title: &str) -> bool {
+        self.google().events(AMY).any(|event| event["summary"] == title && event["status"] != "cancelled")
+    }
+
     pub(crate) fn event(&self, title: &str) -> String {
         let google = self.google();
         let mut events = google.events(AMY);
