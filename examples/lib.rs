@@ -1,1 +1,0 @@
-//! Runnable examples of calsync; each opens with how to run it.
