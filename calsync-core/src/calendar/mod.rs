@@ -1,6 +1,6 @@
 //! Occurrences of a series: bounded, by the wall clock.
 //!
-//! The `rrule` crate is handed local times as if they were UTC, and each result is resolved through [`crate::zone`]: its own
+//! The `rrule` crate is handed local times as if they were UTC, and each result is resolved through [`Zone`]: its own
 //! zone data is out of date, it refuses Windows zones and an UNTIL of the other type, and it would turn dates into midnights.
 //! UNTIL is converted to the wall clock first. Every question has a bound; reaching it is an answer ("not known"), never a
 //! silent cut.

@@ -5,7 +5,7 @@
 //! decided here; a store compares versions and fences, and tells what had moved.
 //!
 //! The trait is public so that embedders can bring their own database, and unstable until 1.0. The suite in
-//! [`crate::conformance`] says whether an implementation keeps the promises.
+//! `conformance` (behind the feature of that name) says whether an implementation keeps the promises.
 
 mod batch;
 pub mod gather;
