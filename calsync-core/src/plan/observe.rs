@@ -135,7 +135,11 @@ fn pair<'a>(
     };
     let known_base = link.and_then(|link| link.base.clone()).map(|state| projected(state, provider));
     let base = known_base.clone().filter(|_| !moved_house);
-    let reassigned = record.is_some_and(|record| record.fields.is_some() && record.agent != binding.agent);
+    // An occurrence belongs to whoever has its series.
+    let reassigned = match series {
+        Some(series) => series.reassigned,
+        None => record.is_some_and(|record| record.fields.is_some() && record.agent != binding.agent),
+    };
     let local = match record {
         Some(_) if reassigned => Some(State::Gone),
         Some(record) => Some(projected(record.state(), provider)),

@@ -37,7 +37,7 @@ pub(super) struct Users {
     /// Appointments that somebody deleted while both sides were at rest and nobody touched since.
     pub deleted: std::collections::BTreeMap<String, u64>,
     /// Series that were split: their token may stand in occurrences of the other half.
-    split: std::collections::BTreeSet<String>,
+    pub(super) split: std::collections::BTreeSet<String>,
     /// Appointments that were touched by anything since the last rest.
     touched: std::collections::BTreeSet<String>,
     /// What happened, for a failing seed.
