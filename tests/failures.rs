@@ -1,0 +1,17 @@
+//! What users of other systems report as failures, as cases that calsync survives.
+//!
+//! Each test is named after the failure (`g…`) or the invariant (`c…`) that it is about, and drives the real engine with the
+//! real Google provider against the fake Google. Each exchange passes Google's own description of the API on the way.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+
+#[path = "failures/desk.rs"]
+mod desk;
+#[path = "failures/guests.rs"]
+mod guests;
+#[path = "failures/listing.rs"]
+mod listing;
+#[path = "failures/kinds.rs"]
+mod kinds;
+#[path = "failures/series.rs"]
+mod series;
