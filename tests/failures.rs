@@ -5,13 +5,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+#[path = "failures/credentials.rs"]
+mod credentials;
 #[path = "failures/desk.rs"]
 mod desk;
 #[path = "failures/guests.rs"]
 mod guests;
-#[path = "failures/listing.rs"]
-mod listing;
 #[path = "failures/kinds.rs"]
 mod kinds;
+#[path = "failures/listing.rs"]
+mod listing;
+#[path = "failures/recovery.rs"]
+mod recovery;
+#[path = "failures/rules.rs"]
+mod rules;
 #[path = "failures/series.rs"]
 mod series;
+#[path = "failures/shaky_store.rs"]
+mod shaky_store;

@@ -17,7 +17,7 @@ use calsync_core::store::{MemoryStore, Store};
 use calsync_core::{Engine, RecordId, Report, Result, Zone};
 use calsync_google::{Google, GoogleBuilder, SCOPE_EVENTS, ServiceAccountKey};
 use calsync_testkit::discovery::Discovery;
-use calsync_testkit::fake_google::{FakeGoogle, FakeTransport, Route};
+use calsync_testkit::fake_google::{FakeGoogle, FakeTransport, Fault, FaultKind, Route};
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 use std::fmt;
@@ -119,7 +119,7 @@ pub(crate) struct Setup {
     zone: &'static str,
     page_size: u32,
     page_records_max: usize,
-    store: Option<Arc<dyn Store>>,
+    store: Box<dyn Fn(Arc<ManualClock>) -> Arc<dyn Store>>,
     settings: Box<dyn Fn(NewBinding) -> NewBinding>,
     fake: Box<dyn Fn(&mut FakeGoogle)>,
     google: Box<dyn Fn() -> GoogleBuilder>,
@@ -131,7 +131,7 @@ impl Default for Setup {
             zone: ZONE,
             page_size: 2500,
             page_records_max: 500,
-            store: None,
+            store: Box::new(|clock| Arc::new(MemoryStore::new(clock, "installation".into()))),
             settings: Box::new(|new| new),
             fake: Box::new(|_| ()),
             google: Box::new(|| Google::service_account(key())),
@@ -156,8 +156,9 @@ impl Setup {
         self
     }
 
-    pub(crate) fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
+    /// Another store than an empty one in memory; it goes by the desk's clock.
+    pub(crate) fn store(mut self, store: impl Fn(Arc<ManualClock>) -> Arc<dyn Store> + 'static) -> Self {
+        self.store = Box::new(store);
         self
     }
 
@@ -180,7 +181,8 @@ impl Setup {
     }
 
     pub(crate) async fn desk(self) -> Desk {
-        let clock = clock();
+        // A Monday.
+        let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
         let mut fake = FakeGoogle::new();
         for person in [AMY, BOB] {
             fake.account(person);
@@ -197,10 +199,7 @@ impl Setup {
             before: Arc::default(),
             after: Arc::default(),
         };
-        let store = match &self.store {
-            Some(store) => Arc::clone(store),
-            None => Arc::new(MemoryStore::new(clock.clone(), "installation".into())),
-        };
+        let store = (self.store)(clock.clone());
         let engine =
             engine((self.google)(), &wire, clock.clone(), store, 7, self.page_size, self.page_records_max);
         let new = (self.settings)(Binding::two_way(AMY).to("google", AMY));
@@ -208,11 +207,6 @@ impl Setup {
         let crm = engine.appointments().unwrap();
         Desk { engine, wire, binding, crm, clock, setup: self }
     }
-}
-
-/// The time at which every desk starts: a Monday.
-pub(crate) fn clock() -> Arc<ManualClock> {
-    Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()))
 }
 
 fn engine(
@@ -276,6 +270,16 @@ impl Desk {
         before: impl FnMut(&http::Request<Bytes>, &mut FakeGoogle) -> Way + Send + 'static,
     ) {
         *lock(&self.wire.before) = Some(Box::new(before));
+    }
+
+    /// Every write is answered with this status, and not carried out.
+    pub(crate) fn refuse_writes(&self, code: u16) {
+        self.before(move |request, fake| {
+            if matches!(request.method().as_str(), "POST" | "PATCH" | "DELETE") {
+                fake.inject(Fault::new(FaultKind::Status { code }).on_writes());
+            }
+            Way::Free
+        });
     }
 
     /// Sees every successful answer with the path that was asked for, and may change it.
@@ -395,8 +399,7 @@ impl Desk {
 
     /// What Amy's calendar in the CRM shows in two years around the desk's time.
     pub(crate) async fn shown(&self) -> Vec<Shown> {
-        let (from, to) =
-            ("2026-01-01T00:00:00Z".parse().unwrap(), "2027-12-31T00:00:00Z".parse().unwrap());
+        let (from, to) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2027-12-31T00:00:00Z".parse().unwrap());
         self.crm.window(AMY, from, to).await.unwrap()
     }
 
@@ -413,8 +416,7 @@ impl Desk {
 
     /// What Amy's calendar in Google shows in the same time, by start, as instant or date.
     pub(crate) fn starts_there(&self) -> Vec<String> {
-        let (from, to) =
-            ("2026-01-01T00:00:00Z".parse().unwrap(), "2027-12-31T00:00:00Z".parse().unwrap());
+        let (from, to) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2027-12-31T00:00:00Z".parse().unwrap());
         let events = self.fake().instances(AMY, from, to);
         events
             .iter()

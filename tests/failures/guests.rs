@@ -171,8 +171,11 @@ async fn g43_what_guest_or_organiser_take_back_in_google_is_cancelled_in_the_crm
 
 #[tokio::test]
 async fn c07_a_lost_answer_mails_every_guest_once() {
-    for fault in [FaultKind::LostAfterWork, FaultKind::Truncated { bytes: 20 }, FaultKind::StatusAfterWork { code: 503 }]
-    {
+    for fault in [
+        FaultKind::LostAfterWork,
+        FaultKind::Truncated { bytes: 20 },
+        FaultKind::StatusAfterWork { code: 503 },
+    ] {
         let desk = Setup::default().binding(|new| new.mail(Mail::Guests)).desk().await;
         let lose = |route| desk.fake().inject(Fault::new(fault.clone()).on(route));
         let heard = |kind| desk.fake().mails().iter().filter(|mail| mail.kind == kind).count();

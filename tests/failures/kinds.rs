@@ -31,7 +31,12 @@ fn kinds(desk: &Desk) {
 
 #[tokio::test]
 async fn g35_kinds_of_their_own_come_over_and_are_never_written() {
-    let desk = Setup::default().fake(|fake| { fake.account(AMY); }).desk().await;
+    let desk = Setup::default()
+        .fake(|fake| {
+            fake.account(AMY);
+        })
+        .desk()
+        .await;
     kinds(&desk);
     // Tomorrow's Google calls it something that nobody knows yet.
     desk.lawless();
@@ -185,7 +190,10 @@ async fn g39_a_private_event_stays_private_and_out_of_every_log() {
     keep(&desk.settled().await);
     for (id, visibility) in [("g1", "private"), ("g2", "confidential")] {
         let event = desk.event(id);
-        assert_eq!((&event["visibility"], &event["description"]), (&json!(visibility), &json!("canary edited")));
+        assert_eq!(
+            (&event["visibility"], &event["description"]),
+            (&json!(visibility), &json!("canary edited"))
+        );
     }
     for write in desk.fake().journal().iter().filter(|entry| entry.wrote()) {
         assert_eq!(write.request_json().get("visibility"), None);

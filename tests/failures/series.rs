@@ -21,7 +21,10 @@ async fn same_on_both_sides(desk: &Desk) -> Vec<String> {
 async fn g03_a_pulled_series_is_neither_doubled_nor_pushed_back_and_nobody_is_invited_again() {
     let desk = Setup::default().binding(|new| new.mail(Mail::Guests)).desk().await;
     let list = json!([{"email": AMY}, {"email": BOB, "responseStatus": "accepted"}, {"email": EVE}]);
-    desk.enter(with(weekly("s1", "RRULE:FREQ=WEEKLY;INTERVAL=1;COUNT=4;WKST=SU"), json!({"attendees": list})));
+    desk.enter(with(
+        weekly("s1", "RRULE:FREQ=WEEKLY;INTERVAL=1;COUNT=4;WKST=SU"),
+        json!({"attendees": list}),
+    ));
     let before = desk.event("s1");
     let report = desk.run().await;
     assert_eq!(report.count(Action::CreateLocal), 1, "{report}");
@@ -66,7 +69,10 @@ async fn g16_a_rule_that_the_crm_cannot_show_is_stored_whole_and_the_rest_still_
         desk.run().await;
         let changes = desk.engine.store().record_changes(desk.engine.tenant(), None, None, 10).await.unwrap();
         let titled = |title: &str| {
-            let found = changes.records.iter().find(|r| r.fields.as_ref().unwrap().get("summary") == Some(&json!(title)));
+            let found = changes
+                .records
+                .iter()
+                .find(|r| r.fields.as_ref().unwrap().get("summary") == Some(&json!(title)));
             found.unwrap_or_else(|| panic!("{rule}: {title} is missing")).clone()
         };
         titled("g2");
@@ -230,12 +236,19 @@ async fn g23_whole_days_are_the_same_days_on_both_sides_of_the_date_line() {
             desk.settled_after_a_full_listing().await;
             // Moved by a day on either side.
             desk.retouch("g1", json!({"start": {"date": "2026-12-11"}, "end": {"date": "2026-12-12"}}));
-            let other = When::AllDay { start: "2026-12-21".parse().unwrap(), end: "2026-12-24".parse().unwrap() };
+            let other =
+                When::AllDay { start: "2026-12-21".parse().unwrap(), end: "2026-12-24".parse().unwrap() };
             desk.edit(&ours, |a| a.when = other.clone()).await;
             desk.run().await;
-            assert_eq!(desk.value(&theirs, "when").await, json!({"start": "2026-12-11", "end": "2026-12-12"}));
+            assert_eq!(
+                desk.value(&theirs, "when").await,
+                json!({"start": "2026-12-11", "end": "2026-12-12"})
+            );
             let event = desk.titled("Ours");
-            assert_eq!((&event["start"]["date"], &event["end"]["date"]), (&json!("2026-12-21"), &json!("2026-12-24")));
+            assert_eq!(
+                (&event["start"]["date"], &event["end"]["date"]),
+                (&json!("2026-12-21"), &json!("2026-12-24"))
+            );
             desk.settled_after_a_full_listing().await;
         }
     }
