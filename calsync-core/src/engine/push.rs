@@ -130,14 +130,21 @@ impl Pass<'_> {
             }
             Err(error) => error.with("record", &entry.record).with("event", write.action.id()),
         };
-        let doubtful = error.may_have_been_sent()
-            || matches!(
-                error.kind(),
-                ErrorKind::PreconditionFailed | ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::Duplicate
-            );
-        if doubtful {
+        let about_the_record = matches!(
+            error.kind(),
+            ErrorKind::PreconditionFailed | ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::Duplicate
+        );
+        if error.may_have_been_sent() || about_the_record {
             let readable = self.read_back(entry).await;
             return Ok(match readable {
+                // It did not arrive, and everything is still as it was: said, and left for the next run.
+                Ok(group) if group.outbox_drop.is_empty() && !group.outbox.is_empty() => {
+                    if !about_the_record {
+                        return Ok(Sent::Stop(group, error));
+                    }
+                    self.trouble.get_or_insert(error);
+                    Sent::Held(group)
+                }
                 Ok(group) => Sent::Held(group),
                 // Still unknown: it stays frozen, and the next run asks again.
                 Err(_) => Sent::Stop(Group::default(), error),
