@@ -20,7 +20,7 @@ pub(super) fn left_alone(binding: &Binding, fields: &Fields, from_crm: bool) -> 
 }
 
 /// When the last occurrence is over; `None` for a series that goes on or whose end takes counting.
-fn last_end(fields: &Fields) -> Option<DateTime<Utc>> {
+pub(super) fn last_end(fields: &Fields) -> Option<DateTime<Utc>> {
     let (when, recurrence) = read_when(fields.get("when")?).ok()?;
     if recurrence.is_empty() {
         return when.end_instant().ok();

@@ -15,7 +15,7 @@ use super::ids;
 use super::merge::{self, Merge, Winner, local_diff, merge};
 use super::observe::{Pair, organizer, pairs};
 use super::row::{Action, Row, Waiting};
-use super::scope::left_alone;
+use super::scope::{last_end, left_alone};
 use super::{FamilyPlan, Rules};
 use crate::binding::{EditOrDelete, Policy, Removal};
 use crate::host::{RecordChange, RecordWrite};

@@ -78,7 +78,7 @@ impl<'a> Planner<'a> {
         row.record = Some(record);
         let write = Write {
             operation: operation.clone(),
-            mail: self.rules.binding.mail,
+            mail: self.mail(Some(&fields)),
             action: WriteAction::Create { id: remote, fields: fields.clone() },
         };
         let version = pair.version().cloned();
@@ -213,7 +213,7 @@ impl<'a> Planner<'a> {
         row.lost = lost;
         let write = Write {
             operation: operation.clone(),
-            mail: self.rules.binding.mail,
+            mail: self.mail(pair.remote.fields.as_ref()),
             action: WriteAction::Delete { id: item.id.clone(), revision: Some(item.revision.clone()) },
         };
         let version = pair.version().cloned();
@@ -244,7 +244,7 @@ impl<'a> Planner<'a> {
         self.row(pair, action, reason, units.clone(), Some(&after));
         let write = Write {
             operation: operation.clone(),
-            mail: self.rules.binding.mail,
+            mail: self.mail(Some(&after)),
             action: WriteAction::Update {
                 id: item.id.clone(),
                 revision: Some(item.revision.clone()),

@@ -109,6 +109,15 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// Who is told about a write that leads to these values. About what is over already, nobody: a calendar that is put in
+    /// order must not remind people of last year (G02).
+    pub(super) fn mail(&self, fields: Option<&Fields>) -> Mail {
+        match fields.and_then(last_end) {
+            Some(end) if end <= self.rules.now => Mail::Nobody,
+            _ => self.rules.binding.mail,
+        }
+    }
+
     /// Adds a row for something that is written, and its journal entry.
     pub(super) fn row(
         &mut self,
@@ -133,7 +142,7 @@ impl<'a> Planner<'a> {
             let guests = fields
                 .map_or(0, |f| f.iter().filter(|(unit, _)| unit.as_str().starts_with("attendee/")).count());
             let guests = u32::try_from(guests).unwrap_or(u32::MAX);
-            match self.rules.binding.mail {
+            match self.mail(fields) {
                 Mail::Nobody => row.guests_untold = guests,
                 Mail::Guests | Mail::ExternalGuests => row.guests_told = guests,
             }
