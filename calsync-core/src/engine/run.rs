@@ -163,7 +163,7 @@ impl Pass<'_> {
         if !lost {
             let mut batch = Batch { settings: None, ..Batch::of(&self.binding, &self.lease) };
             batch.release = true;
-            batch.state = Some(self.state.clone());
+            batch.state = self.progress(outcome.is_err()).await;
             if self.report.wrote() || self.report.error.is_some() || self.report.listed == Listed::Again {
                 batch.run = Some(RunRow {
                     id: self.run.clone(),
@@ -182,6 +182,16 @@ impl Pass<'_> {
             }
         }
         outcome.map(|()| self.report)
+    }
+
+    /// What to store of the run's progress. A run that failed may hold a cursor or a position whose transaction did not
+    /// happen: only what the store has counts then, or what they close would never be seen (C8).
+    async fn progress(&self, failed: bool) -> Option<BindingState> {
+        if !failed {
+            return Some(self.state.clone());
+        }
+        let stored = self.engine.shared.store.state(&self.binding.tenant, &self.binding.id).await.ok()?;
+        Some(BindingState { health: self.state.health.clone(), ..stored })
     }
 
     pub(super) fn now(&self) -> chrono::DateTime<chrono::Utc> {
