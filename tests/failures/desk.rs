@@ -123,6 +123,7 @@ pub(crate) struct Setup {
     settings: Box<dyn Fn(NewBinding) -> NewBinding>,
     fake: Box<dyn Fn(&mut FakeGoogle)>,
     google: Box<dyn Fn() -> GoogleBuilder>,
+    google_time: Option<Arc<dyn Clock>>,
 }
 
 impl Default for Setup {
@@ -135,6 +136,7 @@ impl Default for Setup {
             settings: Box::new(|new| new),
             fake: Box::new(|_| ()),
             google: Box::new(|| Google::service_account(key())),
+            google_time: None,
         }
     }
 }
@@ -180,6 +182,12 @@ impl Setup {
         self
     }
 
+    /// What time it is at Google. Default: the same as at the desk.
+    pub(crate) fn google_time(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.google_time = Some(clock);
+        self
+    }
+
     pub(crate) async fn desk(self) -> Desk {
         // A Monday.
         let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
@@ -194,7 +202,7 @@ impl Setup {
         fake.delegate(NUMBER, &[SCOPE_EVENTS]);
         (self.fake)(&mut fake);
         let wire = Wire {
-            inner: FakeTransport::new(fake, clock.clone()),
+            inner: FakeTransport::new(fake, self.google_time.clone().unwrap_or_else(|| clock.clone())),
             lawless: Arc::default(),
             before: Arc::default(),
             after: Arc::default(),

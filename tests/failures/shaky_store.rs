@@ -9,8 +9,7 @@ use calsync_core::store::{
     StoredRow, Which,
 };
 use calsync_core::{
-    AgentId, BindingId, Error, ErrorKind, InstallationId, PlanId, Position, RecordId, RemoteKey, Result,
-    Tenant,
+    AgentId, BindingId, Error, InstallationId, PlanId, Position, RecordId, RemoteKey, Result, Tenant,
 };
 use chrono::{DateTime, Utc};
 use std::sync::Arc;
@@ -22,16 +21,30 @@ pub(crate) struct ShakyStore<S> {
     inner: S,
     /// So many calls succeed; negative for all.
     good: Arc<AtomicI64>,
+    error: fn() -> Error,
+    once: bool,
 }
 
 impl<S> ShakyStore<S> {
-    pub(crate) fn new(inner: S, good: Arc<AtomicI64>) -> Self {
-        Self { inner, good }
+    /// Fails from then on.
+    pub(crate) fn new(inner: S, good: Arc<AtomicI64>, error: fn() -> Error) -> Self {
+        Self { inner, good, error, once: false }
+    }
+
+    /// Fails one call only, as a database does that is busy for a moment or full for this one row.
+    #[allow(dead_code, reason = "each test program uses its own part")]
+    pub(crate) fn once(inner: S, good: Arc<AtomicI64>, error: fn() -> Error) -> Self {
+        Self { inner, good, error, once: true }
     }
 
     fn call(&self) -> Result<()> {
         match self.good.load(Ordering::Relaxed) {
-            0 => Err(Error::new(ErrorKind::Store, "the database was closed").later()),
+            0 => {
+                if self.once {
+                    self.good.store(-1, Ordering::Relaxed);
+                }
+                Err((self.error)())
+            }
             good if good > 0 => {
                 self.good.store(good - 1, Ordering::Relaxed);
                 Ok(())
