@@ -23,3 +23,5 @@ mod rules;
 mod series;
 #[path = "failures/shaky_store.rs"]
 mod shaky_store;
+#[path = "failures/wire.rs"]
+mod wire;
