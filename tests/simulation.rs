@@ -3,10 +3,27 @@
 //! `CALSYNC_SIM_RUNS` histories (2,000 by default), from seed `CALSYNC_SIM_SEED` on; a failing one prints its seed, and
 //! `CALSYNC_SIM_SEED=<seed> CALSYNC_SIM_RUNS=1` plays it again.
 
-use calsync_testkit::sim::{WorldSettings, run_history};
+use calsync_testkit::discovery::Discovery;
+use calsync_testkit::sim::{Watch, WorldSettings, run_history};
+
+/// Holds what the provider sends, and what the fake answers, against Google's own description of the API.
+fn describe(method: &http::Method, path: &str, request: &[u8], status: u16, answer: &[u8]) {
+    if let Some(at) = path.find("/calendar/v3/") {
+        let checked = Discovery::calendar().check_exchange(method, &path[at..], request, status, answer);
+        if let Err(violations) = checked {
+            let violations: Vec<String> = violations.iter().map(ToString::to_string).collect();
+            panic!("{method} {path}: {}", violations.join("; "));
+        }
+    }
+}
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+}
+
+/// Every eighth history is watched; the check costs more than the history itself.
+fn watch(seed: u64) -> Option<Watch> {
+    (seed % 8 == 3).then_some(describe as Watch)
 }
 
 #[test]
@@ -16,7 +33,7 @@ fn histories_converge_lose_nothing_double_nothing_and_mail_nobody() {
     let (mut gates, mut requests, mut crashes, mut edits) = (0, 0, 0, 0);
     let mut failed = Vec::new();
     for seed in first..first + runs {
-        match std::panic::catch_unwind(|| run_history(seed, WorldSettings::of(seed), None)) {
+        match std::panic::catch_unwind(|| run_history(seed, WorldSettings::of(seed), watch(seed))) {
             Ok(Ok(history)) => {
                 gates += history.gates;
                 requests += history.requests;

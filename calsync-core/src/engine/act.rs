@@ -6,11 +6,12 @@
 
 use super::run::Pass;
 use crate::error::Result;
-use crate::id::{RecordId, RemoteId};
+use crate::id::{RecordId, RemoteId, Revision};
 use crate::model::RemoteOccurrence;
 use crate::plan::settle::{gone, looked, no_such_slot};
 use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
+use crate::provider::Item;
 use crate::store::{Family, Group, LocalMark, RemoteItem, Which};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -204,12 +205,19 @@ impl Pass<'_> {
     ) -> Result<()> {
         let generation = self.state.listing.generation;
         let mut group = Group::default();
+        // Slots are compared with their series, so both have to be of one moment.
+        let series = remote.iter().any(|(_, occurrence)| occurrence.is_some());
+        let series = remote.iter().find(|(_, occurrence)| series && occurrence.is_none());
+        let mut revision = None;
         for (id, occurrence) in remote {
             self.hold().await?;
             let found = self.provider.get(&self.binding.target, id, &self.effort).await;
+            fresh.insert(id.clone());
             match found.map_err(|error| self.about_calendar(error))? {
                 Some(item) => {
-                    fresh.insert(id.clone());
+                    if occurrence.is_none() {
+                        revision = Some(revision_of(&item));
+                    }
                     let link = family.links.iter().find(|link| link.key == sighting::key(&item));
                     if link.is_some_and(|link| link.base.is_some()) {
                         let seen = BTreeMap::from([(sighting::key(&item), item)]);
@@ -230,6 +238,13 @@ impl Pass<'_> {
                         None => link.map(|link| RemoteItem { pending: true, ..gone(link, generation) }),
                     });
                 }
+            }
+        }
+        if let Some((id, _)) = series {
+            let again = self.provider.get(&self.binding.target, id, &self.effort).await;
+            let again = again.map_err(|error| self.about_calendar(error))?;
+            if again.as_ref().map(revision_of) != revision {
+                fresh.clear();
             }
         }
         if !local.is_empty() {
@@ -265,5 +280,12 @@ impl Pass<'_> {
         batch.groups.push(group);
         self.commit(batch).await?;
         Ok(())
+    }
+}
+
+fn revision_of(item: &Item) -> Revision {
+    match item {
+        Item::Record(record) => record.revision.clone(),
+        Item::Unreadable { revision, .. } => revision.clone(),
     }
 }

@@ -8,7 +8,7 @@ use super::decide::Delta;
 use super::merge::local_diff;
 use crate::binding::Binding;
 use crate::model::appointment::{PROVIDER_OWNED, read_when, when_value};
-use crate::model::{Fields, Record, Recurrence, Slot, State, Unit};
+use crate::model::{Fields, Record, Recurrence, Slot, State, Unit, Writable};
 use crate::provider::{Provider, WriteAction};
 use crate::store::{Entry, Family, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeMap;
@@ -124,6 +124,12 @@ fn pair<'a>(
         (Some(link), Some(root)) => link.remote_root != root.remote,
         _ => false,
     };
+    // Cut off once when the series was shortened, and part of it again: whatever is there now is not what was agreed on.
+    let back = slot.zip(series).zip(item).is_some_and(|((slot, series), item)| {
+        no_such_slot(item) && has_slot(series.remote.fields.as_ref(), slot)
+    });
+    let moved_house = moved_house || back;
+    let item = item.filter(|_| !back);
     let mirror = match (series, link) {
         (Some(series), _) => series.mirror,
         (None, Some(link)) if link.base.is_some() => link.mirror,
@@ -270,6 +276,23 @@ fn without_people(mut fields: Fields) -> Fields {
 /// Whether a unit belongs to a second copy of a meeting as well.
 pub(super) fn of_the_copy(unit: &str) -> bool {
     !unit.starts_with("attendee/") && !matches!(unit, "organizer" | "ical_uid" | "conference")
+}
+
+/// Whether this is the observation that a series has nothing in a slot.
+pub(super) fn no_such_slot(item: &RemoteItem) -> bool {
+    item.occurrence.is_some() && item.seen == Seen::Gone && item.writable == Writable::Nothing
+}
+
+fn has_slot(series: Option<&Fields>, slot: Slot) -> bool {
+    let Some(Ok((when, recurrence))) = series.and_then(|fields| fields.get("when")).map(read_when) else {
+        return false;
+    };
+    let until = match slot {
+        Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
+        Slot::Time(instant) => instant,
+    };
+    let expansion = crate::calendar::expand(&when, &recurrence, until + chrono::Duration::seconds(1));
+    expansion.is_ok_and(|expansion| expansion.slots.binary_search(&slot).is_ok())
 }
 
 /// What a series puts into a slot: its own values, moved there, without the rule.

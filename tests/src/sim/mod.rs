@@ -12,5 +12,6 @@ mod oracle;
 mod user;
 mod world;
 
+pub use gate::Watch;
 pub use oracle::{Shown, Violation, shown_by, shown_in_crm};
 pub use world::{History, World, WorldSettings, run_history};

@@ -196,7 +196,7 @@ impl Users {
                         self.touch(&entity, "cancel an occurrence in CRM");
                         self.loose.insert(entity);
                     }
-                    1 => {
+                    1 if world.splits => {
                         let title = self.token("s");
                         let other = self.token("e");
                         let split = now(crm.edit_following(&id, slot, |a| {
@@ -330,7 +330,7 @@ impl Users {
                             self.loose.insert(entity.clone());
                         }
                     }
-                    1 => {
+                    1 if world.splits => {
                         let slot = instance_id.rsplit('_').next().unwrap_or_default().to_owned();
                         let (title, other) = (self.token("s"), self.token("e"));
                         let patch = json!({"summary": title, "description": other});

@@ -35,6 +35,8 @@ pub struct WorldSettings {
     pub crashes: u64,
     /// Whether users edit between two steps of a run.
     pub between: bool,
+    /// Whether users split series ("this and following"), on either side and at any moment.
+    pub splits: bool,
 }
 
 impl WorldSettings {
@@ -53,10 +55,10 @@ impl WorldSettings {
         };
         let calm = FaultRates { sync_tokens_expire: 10, ..FaultRates::default() };
         match seed % 4 {
-            0 => Self { steps: 14, faults: calm, crashes: 0, between: false },
-            1 => Self { steps: 16, faults, crashes: 0, between: true },
-            2 => Self { steps: 16, faults: calm, crashes: 600, between: true },
-            _ => Self { steps: 20, faults, crashes: 400, between: true },
+            0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits: false },
+            1 => Self { steps: 16, faults, crashes: 0, between: true, splits: false },
+            2 => Self { steps: 16, faults: calm, crashes: 600, between: true, splits: false },
+            _ => Self { steps: 20, faults, crashes: 400, between: true, splits: false },
         }
     }
 }
@@ -80,6 +82,8 @@ pub struct World {
     pub bindings: Vec<Binding>,
     /// Sees every exchange with Google.
     pub watch: Option<Watch>,
+    /// Whether people split series ("this and following").
+    pub splits: bool,
     incarnation: u64,
 }
 
@@ -133,6 +137,7 @@ impl World {
             rates: Arc::default(),
             bindings: Vec::new(),
             watch,
+            splits: false,
             incarnation: 0,
         };
         let (engine, _) = world.process(false);
@@ -292,6 +297,7 @@ fn behaviour(mut behaviour: Behaviour, chance: &SeededEntropy) -> Behaviour {
 /// The invariant that it breaks.
 pub fn run_history(seed: u64, settings: WorldSettings, watch: Option<Watch>) -> Result<History, Violation> {
     let mut world = World::new(seed, watch);
+    world.splits = settings.splits;
     let mut users = Users::default();
     let (mut crashes, mut gates) = (0, 0);
     let (quiet_engine, _) = world.process(false);

@@ -17,13 +17,10 @@ impl<'a> Planner<'a> {
             }
             return Home::None;
         };
-        let base = match (&link.base, pair.remote.delta, &pair.remote.fields) {
-            // Linked just now, without a difference: what the slot inherits is the agreement.
-            (None, Delta::Same, Some(fields)) => Some(State::Live(fields.clone())),
-            (base, ..) => base.clone(),
-        };
-        if base.is_some() {
-            self.settle_books(pair, link, base);
+        match &link.base {
+            Some(base) => self.settle_books(pair, link, Some(base.clone())),
+            // Never agreed on, and nothing is known of the CRM's side: look at it again.
+            None => self.mark_again(pair),
         }
         match (&link.base, root) {
             (Some(State::Live(_)), _) => Home::Linked(link),
@@ -137,17 +134,21 @@ impl<'a> Planner<'a> {
 
     /// The series is being made anew in the calendar: every occurrence is looked at again once it is there.
     pub(super) fn remember_to_write(&mut self, pair: &Pair<'_>) {
-        let Some(link) = pair.link else { return };
-        if pair.record.is_none() {
+        self.mark_again(pair);
+        if let (Some(_), Some(item)) = (pair.link, pair.item) {
+            self.plan.group.forget.push(item.key.clone());
+        }
+    }
+
+    /// Makes a linked occurrence pending, as it is in the CRM.
+    pub(super) fn mark_again(&mut self, pair: &Pair<'_>) {
+        if let (Some(link), None) = (pair.link, pair.record) {
             self.plan.group.marks.push(LocalMark {
                 id: link.record.clone(),
                 root: link.record_root.clone(),
                 version: link.version.clone().unwrap_or_else(|| "".into()),
                 record: None,
             });
-        }
-        if let Some(item) = pair.item {
-            self.plan.group.forget.push(item.key.clone());
         }
     }
 }

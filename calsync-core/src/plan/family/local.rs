@@ -56,10 +56,14 @@ impl<'a> Planner<'a> {
             return Home::None;
         }
         // Written as the calendar has it; compared as the provider can hold it.
-        let fields = match &item.seen {
+        let mut fields = match &item.seen {
             Seen::Live(fields) | Seen::Looked(fields) => fields.clone(),
             _ => seen.clone(),
         };
+        if pair.mirror {
+            // A second copy does not know who organises the meeting.
+            fields.retain(|unit| of_the_copy(unit.as_str()));
+        }
         let slot = pair.slot.zip(root).map(|(slot, root)| Occurrence { series: root.record.clone(), slot });
         let link = pair.link.cloned().unwrap_or_else(|| self.link_of(pair, item, root));
         let change = match pair.record {

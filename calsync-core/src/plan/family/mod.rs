@@ -13,7 +13,7 @@ mod rows;
 use super::decide::{Decision, Delta, decide};
 use super::ids;
 use super::merge::{self, Merge, Winner, local_diff, merge};
-use super::observe::{Pair, organizer, pairs};
+use super::observe::{Pair, no_such_slot, of_the_copy, organizer, pairs};
 use super::row::{Action, Row, Waiting};
 use super::scope::{last_end, left_alone};
 use super::{FamilyPlan, Rules};
@@ -101,6 +101,7 @@ impl<'a> Planner<'a> {
         }
         let decision = self.with_occurrences(root, occurrences);
         let home = self.carry_out(root, decision, None);
+        self.look_again_after_a_new_rule(occurrences);
         match home {
             Home::Linked(link) => {
                 self.look_for_slots_cut_off(root, occurrences);
@@ -126,7 +127,9 @@ impl<'a> Planner<'a> {
                 }
             }
             // Gone on both sides: its occurrences went with it.
-            Home::None if decision == Decision::Keep || decision == Decision::AgreeGone => {
+            Home::None
+                if matches!(decision, Decision::Keep | Decision::AgreeGone | Decision::CancelLocal) =>
+            {
                 for pair in occurrences {
                     self.quiet(pair);
                 }
@@ -153,6 +156,21 @@ impl<'a> Planner<'a> {
             {
                 self.look_at(link);
             }
+        }
+    }
+
+    /// The calendar's series gets another rule: slots that it lacked are looked at once it has it.
+    fn look_again_after_a_new_rule(&mut self, occurrences: &[Pair<'_>]) {
+        let new_rule = self.plan.group.outbox.iter().any(|entry| match &entry.intent {
+            Intent::Remote {
+                write: Write { action: WriteAction::Update { units, .. }, .. },
+                occurrence: None,
+                ..
+            } => units.contains("when"),
+            _ => false,
+        });
+        for pair in occurrences.iter().filter(|pair| new_rule && pair.item.is_some_and(no_such_slot)) {
+            self.mark_again(pair);
         }
     }
 
@@ -219,6 +237,14 @@ impl<'a> Planner<'a> {
             }
             if pair.record.is_some_and(|record| !record.sync) {
                 self.skip(pair, "flagged \"don't sync\" in the CRM");
+                continue;
+            }
+            if let (None, Some(item)) = (pair.link, pair.item)
+                && pair.remote.delta == Delta::New
+                && !self.rules.fresh.contains(&item.root)
+            {
+                // A guest of one occurrence only, or what is left of a deleted series? The series tells.
+                self.plan.look_remote.push((item.root.clone(), None));
                 continue;
             }
             let decision = decide(pair.local.delta, pair.remote.delta);
@@ -332,9 +358,4 @@ impl<'a> Planner<'a> {
             answer.version.as_ref() == pair.version() && answer.revision.as_ref() == pair.revision();
         current.then_some(answer.local_wins)
     }
-}
-
-/// Whether this is the observation that a series has nothing in a slot.
-fn no_such_slot(item: &RemoteItem) -> bool {
-    item.occurrence.is_some() && item.seen == Seen::Gone && item.writable == Writable::Nothing
 }

@@ -126,8 +126,8 @@ impl<'a> Planner<'a> {
         after.take_from(&fields, &units);
         let link = self.link_under(pair, item, root);
         if units.is_empty() && !revive {
-            // The CRM has a record of its own for an occurrence that is just like the rest.
-            return self.settle_books(pair, &link_kept(pair, link), Some(State::Live(there)));
+            // Just like the rest today; written all the same, or it would follow the series when that is changed next.
+            units.insert("when".into());
         }
         self.update_remote(
             pair,
@@ -298,13 +298,5 @@ impl<'a> Planner<'a> {
                 self.plan.group.outbox_drop.push(entry.operation.clone());
             }
         }
-    }
-}
-
-/// The link as it is stored already, where there is one: books are kept only where something changes.
-fn link_kept(pair: &Pair<'_>, link: Link) -> Link {
-    match pair.link {
-        Some(old) if old.key == link.key => old.clone(),
-        _ => link,
     }
 }
