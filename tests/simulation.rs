@@ -2,7 +2,7 @@
 //!
 //! `CALSYNC_SIM_RUNS` histories (2,000 by default), from seed `CALSYNC_SIM_SEED` on; a failing one prints its seed, and
 //! `CALSYNC_SIM_SEED=<seed> CALSYNC_SIM_RUNS=1` plays it again. With `CALSYNC_SIM_SPLITS=1` people also split series ("this and
-//! following") on either side at any moment: a few such histories in a thousand still end wrong, so they are not the default.
+//! following") on either side at any moment: one or two such histories in a thousand still end wrong, so they are not the default.
 
 use calsync_testkit::discovery::Discovery;
 use calsync_testkit::sim::{Watch, WorldSettings, run_history};

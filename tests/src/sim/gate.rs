@@ -341,11 +341,6 @@ impl<S: Store> Store for SimStore<S> {
         self.inner.installation().await
     }
     async fn commit(&self, batch: Batch) -> Result<Committed> {
-        if let Ok(word) = std::env::var("CALSYNC_SIM_GREP") {
-            for group in batch.groups.iter().filter(|group| format!("{group:?}").contains(&word)) {
-                println!("{:?} {group:?}", batch.binding);
-            }
-        }
         gated!(self, self.inner.commit(batch))
     }
     async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>> {
