@@ -23,5 +23,7 @@ mod rules;
 mod series;
 #[path = "failures/shaky_store.rs"]
 mod shaky_store;
+#[path = "failures/splits.rs"]
+mod splits;
 #[path = "failures/wire.rs"]
 mod wire;

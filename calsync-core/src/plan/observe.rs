@@ -190,6 +190,7 @@ fn pair<'a>(
     }
     // An occurrence that nobody changed exists only as what its series puts there; reading it is no change.
     if pair.remote.delta == Delta::New
+        && (moved_house || !pair.agreed_gone())
         && let (Some(fields), Some(inherited)) = (&pair.remote.fields, &pair.inherited)
         && fields.same_as(inherited)
     {

@@ -115,6 +115,8 @@ pub fn acknowledge(
                 // Google stored something else than was written: that is a change of its own, decided about next.
                 link.revision = None;
             }
+            // Another rule may have taken slots away or brought them back: what became of the occurrences is decided next.
+            item.pending |= entry.intent.sets_a_rule();
             group.remote.push(item);
         }
     }

@@ -4,7 +4,7 @@ use crate::error::ErrorKind;
 use crate::host::RecordWrite;
 use crate::id::{BindingId, OperationId, PlanId, RecordId, RemoteId, RemoteKey, Revision, RunId, Version};
 use crate::model::{Fields, Record, RemoteOccurrence, RemoteRecord, Slot, State, Writable};
-use crate::provider::Write;
+use crate::provider::{Write, WriteAction};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -207,6 +207,19 @@ pub enum Intent {
         /// Whether the CRM equals the base afterwards; if not, more has to be written to the calendar.
         agrees: bool,
     },
+}
+
+impl Intent {
+    /// Whether it gives a series in the calendar another rule.
+    pub(crate) fn sets_a_rule(&self) -> bool {
+        let Intent::Remote { write, occurrence: None, .. } = self else { return false };
+        match &write.action {
+            WriteAction::Update { units, fields, .. } => {
+                units.contains("when") && fields.get("when").is_some_and(|when| !when["recurrence"].is_null())
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Everything about one series or one single record, on both sides.

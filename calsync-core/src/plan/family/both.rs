@@ -26,6 +26,7 @@ impl<'a> Planner<'a> {
             self.ask(pair, "both sides changed the same", merged.conflicts);
             return pair.link.filter(|link| link.base.is_some()).map_or(Home::None, Home::Linked);
         }
+        self.new_rule |= pair.slot.is_none() && merged.to_remote.contains("when");
         self.merged(pair, root, item, &base, &local, &remote, &merged);
         pair.link.filter(|link| link.base.is_some()).map_or(Home::None, Home::Linked)
     }

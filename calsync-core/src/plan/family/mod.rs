@@ -31,7 +31,8 @@ use std::collections::BTreeSet;
 
 /// Plans a family.
 pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
-    let mut planner = Planner { family, rules, plan: FamilyPlan::default(), operations: BTreeSet::new() };
+    let mut planner =
+        Planner { family, rules, plan: FamilyPlan::default(), operations: BTreeSet::new(), new_rule: false };
     if family.outbox.iter().any(|entry| entry.state == EntryState::Sent) {
         planner.plan.frozen = true;
         return planner.plan;
@@ -80,6 +81,8 @@ struct Planner<'a> {
     plan: FamilyPlan,
     /// Outbox operations that this plan stands by.
     operations: BTreeSet<OperationId>,
+    /// The calendar's series is about to get another rule.
+    new_rule: bool,
 }
 
 impl<'a> Planner<'a> {
@@ -101,11 +104,13 @@ impl<'a> Planner<'a> {
         }
         let decision = self.with_occurrences(root, occurrences);
         let home = self.carry_out(root, decision, None);
-        self.look_again_after_a_new_rule(occurrences);
         match home {
             Home::Linked(link) => {
                 self.look_for_slots_cut_off(root, occurrences);
-                for pair in occurrences {
+                // A slot that the calendar's series lacks may be there once it has its new rule, and the series is planned again.
+                let waits = |pair: &&Pair<'_>| self.new_rule && pair.item.is_some_and(no_such_slot);
+                let ready: Vec<_> = occurrences.iter().filter(|pair| !waits(pair)).collect();
+                for pair in ready {
                     self.occurrence(pair, link);
                 }
             }
@@ -156,21 +161,6 @@ impl<'a> Planner<'a> {
             {
                 self.look_at(link);
             }
-        }
-    }
-
-    /// The calendar's series gets another rule: slots that it lacked are looked at once it has it.
-    fn look_again_after_a_new_rule(&mut self, occurrences: &[Pair<'_>]) {
-        let new_rule = self.plan.group.outbox.iter().any(|entry| match &entry.intent {
-            Intent::Remote {
-                write: Write { action: WriteAction::Update { units, .. }, .. },
-                occurrence: None,
-                ..
-            } => units.contains("when"),
-            _ => false,
-        });
-        for pair in occurrences.iter().filter(|pair| new_rule && pair.item.is_some_and(no_such_slot)) {
-            self.mark_again(pair);
         }
     }
 
