@@ -138,8 +138,10 @@ impl Users {
             self.wrote(&entity, "summary", &title);
             return;
         }
-        let (id, entity, recurring) = records[world.chance.below(records.len() as u64) as usize].clone();
-        match world.chance.below(12) {
+        let Known { id, entity, recurring, copy } =
+            records[world.chance.below(records.len() as u64) as usize].clone();
+        let what = world.chance.below(12);
+        match what {
             0..=3 => {
                 let unit = if world.chance.below(2) == 0 { "summary" } else { "location" };
                 let token = self.token("v");
@@ -174,13 +176,18 @@ impl Users {
                 .expect("edited");
                 self.touch(&entity, "guests in CRM");
             }
-            6 => {
-                now(crm.delete(&id)).expect("deleted");
-                self.gone(&entity, "delete");
-            }
-            7 => {
-                now(crm.cancel(&id)).expect("cancelled");
-                self.gone(&entity, "delete");
+            6 | 7 => {
+                if what == 6 {
+                    now(crm.delete(&id)).expect("deleted");
+                } else {
+                    now(crm.cancel(&id)).expect("cancelled");
+                }
+                if copy {
+                    self.touch(&entity, "take a copy off in CRM");
+                    self.loose.insert(entity);
+                } else {
+                    self.gone(&entity, "delete");
+                }
             }
             8 => {
                 let agent = agents[world.chance.below(2) as usize];
@@ -356,9 +363,19 @@ impl Users {
     }
 }
 
-/// The living records of the CRM that are no occurrences: id, token, whether it is a series.
+/// A living record of the CRM that is no occurrence.
+#[derive(Clone)]
+struct Known {
+    id: RecordId,
+    /// Its token.
+    entity: String,
+    recurring: bool,
+    /// A guest's copy of a meeting that somebody else organises.
+    copy: bool,
+}
+
 #[allow(clippy::expect_used)]
-async fn all_records(world: &World) -> Vec<(RecordId, String, bool)> {
+async fn all_records(world: &World) -> Vec<Known> {
     let store = super::world::store(world);
     let mut found = Vec::new();
     let mut position = None;
@@ -372,7 +389,10 @@ async fn all_records(world: &World) -> Vec<(RecordId, String, bool)> {
             }
             let entity = fields.get("description").and_then(|d| d.as_str()).unwrap_or_default().to_owned();
             let recurring = fields.get("when").is_some_and(|when| !when["recurrence"].is_null());
-            found.push((record.id, entity, recurring));
+            let organizer = fields.get("organizer").and_then(|organizer| organizer["email"].as_str());
+            let own = |address: &str| CALENDARS.contains(&(record.agent.as_str(), address));
+            let copy = organizer.is_some_and(|address| !own(address));
+            found.push(Known { id: record.id, entity, recurring, copy });
         }
         position = changes.position;
         if !changes.more {
