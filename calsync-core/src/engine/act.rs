@@ -8,11 +8,11 @@ use super::run::Pass;
 use crate::error::Result;
 use crate::id::{RecordId, RemoteId, Revision};
 use crate::model::RemoteOccurrence;
-use crate::plan::settle::{gone, looked, no_such_slot};
+use crate::plan::settle::{looked, missing, no_such_slot, recognised};
 use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
 use crate::provider::Item;
-use crate::store::{Family, Group, LocalMark, RemoteItem, Which};
+use crate::store::{Family, Group, LocalMark, Which};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most rounds of reading for one family: its series, then what its occurrences need.
@@ -218,14 +218,16 @@ impl Pass<'_> {
                     if occurrence.is_none() {
                         revision = Some(revision_of(&item));
                     }
-                    let link = family.links.iter().find(|link| link.key == sighting::key(&item));
-                    if link.is_some_and(|link| link.base.is_some()) {
-                        let seen = BTreeMap::from([(sighting::key(&item), item)]);
+                    let key = sighting::key(&item);
+                    let link = family.links.iter().find(|link| link.key == key);
+                    let known = family.remote.iter().find(|known| known.key == key);
+                    if recognised(link, known) {
+                        let seen = BTreeMap::from([(key, item)]);
                         let sighted = self.sight_all(seen, generation, true).await?;
                         group.remote.extend(sighted.remote);
                         group.links.extend(sighted.links);
                     } else {
-                        group.remote.push(looked(&item, link, generation));
+                        group.remote.push(looked(&item, generation));
                     }
                 }
                 None => {
@@ -235,7 +237,7 @@ impl Pass<'_> {
                     let link = family.links.iter().find(|link| link.remote == *id);
                     group.remote.extend(match occurrence {
                         Some(occurrence) => Some(no_such_slot(id, occurrence, generation)),
-                        None => link.map(|link| RemoteItem { pending: true, ..gone(link, generation) }),
+                        None => link.map(|link| missing(link, generation)),
                     });
                 }
             }

@@ -7,7 +7,7 @@
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RecordId, RemoteKey};
-use crate::plan::settle::{gone, observed};
+use crate::plan::settle::{missing, observed};
 use crate::plan::sighting::{self, Sighting, made_by_us, made_from_it, sight};
 use crate::provider::{Item, Next, Page, Start};
 use crate::report::Listed;
@@ -80,9 +80,9 @@ impl Pass<'_> {
             (_, 1) => Listed::First,
             _ => Listed::Again,
         };
-        if self.state.listing.full && self.state.listing.cursor.is_some() {
-            // Seen to its end by a run that did not get further.
-            return self.sweep().await;
+        // Seen to its end by a run that did not get further: what changed since then is listed next.
+        if self.state.listing.full && self.state.listing.cursor.is_some() && !self.sweep().await? {
+            return Ok(false);
         }
         let mut expired = false;
         for _ in 0..PAGES_MAX {
@@ -265,7 +265,7 @@ impl Pass<'_> {
                 }
                 let item = match &found {
                     Some(item) => observed(item, generation),
-                    None => RemoteItem { pending: true, ..gone(link, generation) },
+                    None => missing(link, generation),
                 };
                 let item = RemoteItem { key: link.key.clone(), ..item };
                 let group = match found {

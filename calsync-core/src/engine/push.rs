@@ -8,9 +8,9 @@
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::RecordId;
-use crate::plan::settle::{Settled, acknowledge, gone, looked, settle};
+use crate::plan::settle::{Settled, acknowledge, looked, missing, observed, recognised, settle};
 use crate::provider::Receipt;
-use crate::store::{Entry, EntryState, Group, Intent, Link, RemoteItem};
+use crate::store::{Entry, EntryState, Group, Intent, Link};
 use std::collections::BTreeSet;
 
 /// Most entries that are marked as sent at a time.
@@ -186,7 +186,10 @@ impl Pass<'_> {
                 let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
                 match (found, link) {
                     (Some(found), link) => {
-                        let mut item = looked(&found, link.as_ref(), generation);
+                        let mut item = match recognised(link.as_ref(), None) {
+                            true => observed(&found, generation),
+                            false => looked(&found, generation),
+                        };
                         if let Some(link) = link {
                             item.key = link.key;
                         }
@@ -195,7 +198,7 @@ impl Pass<'_> {
                     (None, Some(link)) => {
                         // "Not found" may mean the calendar: only a calendar that answers makes it evidence.
                         self.provider.calendar(&self.binding.target, &self.effort).await?;
-                        group.remote.push(RemoteItem { pending: true, ..gone(&link, generation) });
+                        group.remote.push(missing(&link, generation));
                     }
                     (None, None) => {}
                 }

@@ -8,7 +8,7 @@ use super::decide::Delta;
 use super::merge::local_diff;
 use crate::binding::Binding;
 use crate::model::appointment::{PROVIDER_OWNED, read_when, when_value};
-use crate::model::{Fields, Record, Recurrence, Slot, State, Unit, Writable};
+use crate::model::{Fields, Record, Recurrence, Slot, State, Unit};
 use crate::provider::{Provider, WriteAction};
 use crate::store::{Entry, Family, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeMap;
@@ -42,6 +42,11 @@ pub(super) struct Side {
 }
 
 impl<'a> Pair<'a> {
+    /// What both sides last agreed on about what is there now.
+    pub(super) fn base(&self) -> Option<&State> {
+        self.link.and_then(|link| link.base.as_ref()).filter(|_| !self.moved_house)
+    }
+
     /// What both sides last agreed on, or what the slot inherits from its series.
     pub(super) fn base_fields(&self) -> Fields {
         match self.link.and_then(|link| link.base.as_ref()) {
@@ -126,13 +131,14 @@ fn pair<'a>(
     };
     // Cut off once when the series was shortened, and part of it again: whatever is there now is not what was agreed on.
     let back = slot.zip(series).zip(item).is_some_and(|((slot, series), item)| {
-        no_such_slot(item) && has_slot(series.remote.fields.as_ref(), slot)
+        item.no_such_slot() && has_slot(series.remote.fields.as_ref(), slot)
     });
-    let moved_house = moved_house || back;
     let item = item.filter(|_| !back);
+    let found_back = item.is_some_and(|item| matches!(item.seen, Seen::Looked(_)));
+    let moved_house = moved_house || back || (found_back && link.is_some());
     let mirror = match (series, link) {
         (Some(series), _) => series.mirror,
-        (None, Some(link)) if link.base.is_some() => link.mirror,
+        (None, Some(link)) if link.base.is_some() => link.mirror || invites_elsewhere(record, rules),
         _ => is_mirror(record, item, rules),
     };
     let projected = |state: State, provider: &dyn Provider| match projected(state, provider) {
@@ -264,6 +270,12 @@ fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, rules: &Rules<'
     organizer != here.unwrap_or_else(|| rules.binding.target.calendar.as_str().to_lowercase())
 }
 
+/// Whether another calendar of the same agent invites to what the CRM has.
+fn invites_elsewhere(record: Option<&Record>, rules: &Rules<'_>) -> bool {
+    let organizer = record.and_then(|record| record.fields.as_ref()).and_then(organizer);
+    organizer.is_some_and(|organizer| rules.own_calendars.contains(&organizer))
+}
+
 /// The address of who invites, in lower case.
 pub(super) fn organizer(fields: &Fields) -> Option<String> {
     Some(fields.get("organizer")?.get("email")?.as_str()?.to_lowercase())
@@ -277,11 +289,6 @@ fn without_people(mut fields: Fields) -> Fields {
 /// Whether a unit belongs to a second copy of a meeting as well.
 pub(super) fn of_the_copy(unit: &str) -> bool {
     !unit.starts_with("attendee/") && !matches!(unit, "organizer" | "ical_uid" | "conference")
-}
-
-/// Whether this is the observation that a series has nothing in a slot.
-pub(super) fn no_such_slot(item: &RemoteItem) -> bool {
-    item.occurrence.is_some() && item.seen == Seen::Gone && item.writable == Writable::Nothing
 }
 
 fn has_slot(series: Option<&Fields>, slot: Slot) -> bool {

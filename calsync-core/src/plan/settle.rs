@@ -168,16 +168,21 @@ pub fn gone(link: &Link, generation: u64) -> RemoteItem {
         key: link.key.clone(),
         id: link.remote.clone(),
         root: link.remote_root.clone(),
-        occurrence: link
-            .slot
-            .filter(|_| link.remote_root != link.remote)
-            .map(|slot| crate::model::RemoteOccurrence { series: link.remote_root.clone(), slot }),
+        occurrence: link.occurrence(),
         revision: link.revision.clone().unwrap_or_else(|| "".into()),
         updated: None,
         writable: crate::model::Writable::All,
         generation,
         seen: Seen::Gone,
         pending: false,
+    }
+}
+
+/// The observation that a read found nothing of what a link stands for.
+pub fn missing(link: &Link, generation: u64) -> RemoteItem {
+    match link.occurrence() {
+        Some(occurrence) => no_such_slot(&link.remote, &occurrence, generation),
+        None => RemoteItem { pending: true, ..gone(link, generation) },
     }
 }
 
@@ -201,13 +206,18 @@ pub fn no_such_slot(
     }
 }
 
-/// The observation of what a single read found. An occurrence without a link may be a change of its own or just what its
-/// series puts there.
-pub fn looked(item: &Item, link: Option<&Link>, generation: u64) -> RemoteItem {
+/// Whether a single read is to be taken as a sight of a record that is known: an occurrence without a link, or one that its
+/// series lacked when it was last looked at, may be a change of its own or just what its series puts there.
+pub fn recognised(link: Option<&Link>, known: Option<&RemoteItem>) -> bool {
+    let lacked = known.is_some_and(|known| known.no_such_slot() || matches!(known.seen, Seen::Looked(_)));
+    link.is_some_and(|link| link.base.is_some()) && !lacked
+}
+
+/// The observation of what a single read found of what is not recognised.
+pub fn looked(item: &Item, generation: u64) -> RemoteItem {
     let observed = observed(item, generation);
-    let linked = link.is_some_and(|link| link.base.is_some() && link.key == observed.key);
     match observed.seen {
-        Seen::Live(fields) if observed.occurrence.is_some() && !linked => {
+        Seen::Live(fields) if observed.occurrence.is_some() => {
             RemoteItem { seen: Seen::Looked(fields), pending: false, ..observed }
         }
         _ => observed,

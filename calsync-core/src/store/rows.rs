@@ -115,6 +115,11 @@ impl RemoteItem {
             pending: true,
         }
     }
+
+    /// Whether this is the observation that a series has nothing in a slot.
+    pub(crate) fn no_such_slot(&self) -> bool {
+        self.occurrence.is_some() && self.seen == Seen::Gone && self.writable == Writable::Nothing
+    }
 }
 
 /// A CRM record that differs, or may differ, from its base.
@@ -207,6 +212,14 @@ pub enum Intent {
         /// Whether the CRM equals the base afterwards; if not, more has to be written to the calendar.
         agrees: bool,
     },
+}
+
+impl Link {
+    /// Which occurrence of which series it stands for in the calendar; `None` for a series, and for what stands by itself.
+    pub(crate) fn occurrence(&self) -> Option<RemoteOccurrence> {
+        let slot = self.slot.filter(|_| self.remote_root != self.remote)?;
+        Some(RemoteOccurrence { series: self.remote_root.clone(), slot })
+    }
 }
 
 impl Intent {

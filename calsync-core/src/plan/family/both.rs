@@ -53,6 +53,7 @@ impl<'a> Planner<'a> {
             Some(root) => self.link_under(pair, item, root),
             None => pair.link.cloned().unwrap_or_else(|| self.link_of(pair, item, root)),
         };
+        let link = Link { mirror: pair.mirror, ..link };
         let mut local_after = local.clone();
         local_after.take_from(remote, &merged.to_local);
         let local_agrees = local_diff(&local_after, &agreed).is_empty();

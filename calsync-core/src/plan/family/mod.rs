@@ -13,7 +13,7 @@ mod rows;
 use super::decide::{Decision, Delta, decide};
 use super::ids;
 use super::merge::{self, Merge, Winner, local_diff, merge};
-use super::observe::{Pair, no_such_slot, of_the_copy, organizer, pairs};
+use super::observe::{Pair, of_the_copy, organizer, pairs};
 use super::row::{Action, Row, Waiting};
 use super::scope::{last_end, left_alone};
 use super::{FamilyPlan, Rules};
@@ -108,19 +108,21 @@ impl<'a> Planner<'a> {
             Home::Linked(link) => {
                 self.look_for_slots_cut_off(root, occurrences);
                 // A slot that the calendar's series lacks may be there once it has its new rule, and the series is planned again.
-                let waits = |pair: &&Pair<'_>| self.new_rule && pair.item.is_some_and(no_such_slot);
+                let waits =
+                    |pair: &&Pair<'_>| self.new_rule && pair.item.is_some_and(RemoteItem::no_such_slot);
                 let ready: Vec<_> = occurrences.iter().filter(|pair| !waits(pair)).collect();
                 for pair in ready {
                     self.occurrence(pair, link);
                 }
             }
             Home::NewLocal(link) => {
+                self.look_for_slots_cut_off(root, occurrences);
                 // A series that comes back: what became of its occurrences' records in the meantime has to be known.
                 let unknown =
                     |pair: &&Pair<'_>| root.link.is_some() && pair.link.is_some() && pair.record.is_none();
                 let unknown = occurrences.iter().filter(unknown).filter_map(|pair| pair.link);
                 self.plan.look_local.extend(unknown.map(|link| link.record.clone()));
-                if self.plan.look_local.is_empty() {
+                if !self.plan.looks() {
                     for pair in occurrences {
                         self.comes_along(pair, &link);
                     }
@@ -202,20 +204,28 @@ impl<'a> Planner<'a> {
     /// An occurrence of a series that is being made, or made again, in the CRM.
     fn comes_along(&mut self, pair: &'a Pair<'a>, root: &Link) {
         let lost = pair.record.is_some_and(|record| record.fields.is_none());
-        match (lost, &pair.remote.fields) {
+        // What the series puts into the slot by itself needs no record of its own.
+        let agreed = matches!(pair.base(), Some(State::Live(_)));
+        let there = pair.remote.fields.as_ref().filter(|_| agreed || pair.remote.delta != Delta::Same);
+        let cut_off = pair.item.is_some_and(RemoteItem::no_such_slot);
+        match (lost, there) {
+            (true, None) if cut_off => self.forget_occurrence(pair),
             (true, Some(_)) => _ = self.create_local(pair, Some(root), "its series came back"),
             (true, None) if pair.agreed_gone() && pair.moved_house => self.keep_cancelled(pair, root),
             (true, None) if pair.agreed_gone() || pair.remote.delta == Delta::Deleted => {
                 _ = self.delete_local(pair, Some(root), "cancelled in the calendar", None);
             }
             // Changed in the CRM, never in the calendar, and deleted with its series: it is as its series puts it again.
-            (true, None) => {
-                self.plan.group.unlink.extend(pair.link.map(|link| link.record.clone()));
-                self.clear_local(pair);
-            }
+            (true, None) => self.forget_occurrence(pair),
             (false, _) if pair.item.is_some() || pair.link.is_some() => self.occurrence(pair, root),
             _ => {}
         }
+    }
+
+    /// An occurrence that is as its series puts it on both sides, if it is there at all.
+    fn forget_occurrence(&mut self, pair: &Pair<'_>) {
+        self.plan.group.unlink.extend(pair.link.map(|link| link.record.clone()));
+        self.clear_local(pair);
     }
 
     /// Occurrences whose series is in neither the calendar nor the CRM: single appointments, each for itself.
@@ -280,7 +290,7 @@ impl<'a> Planner<'a> {
             }
             Decision::AgreeGone => self.agree_gone(pair, root),
             // The calendar's series has no such slot any more, so that there is nowhere to write to.
-            Decision::LocalEditMeetsDelete if pair.item.is_some_and(no_such_slot) => {
+            Decision::LocalEditMeetsDelete if pair.item.is_some_and(RemoteItem::no_such_slot) => {
                 let lost = pair.local.fields.clone();
                 self.delete_local(pair, root, "the calendar's series has no such occurrence any more", lost)
             }

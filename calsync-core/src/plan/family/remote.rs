@@ -145,9 +145,7 @@ impl<'a> Planner<'a> {
 
     /// Asks for a linked record to be read.
     pub(super) fn look_at(&mut self, link: &Link) {
-        let slot = link.slot.filter(|_| link.remote_root != link.remote);
-        let occurrence = slot.map(|slot| RemoteOccurrence { series: link.remote_root.clone(), slot });
-        self.plan.look_remote.push((link.remote.clone(), occurrence));
+        self.plan.look_remote.push((link.remote.clone(), link.occurrence()));
     }
 
     /// Asks for what the calendar has in a slot of a series, if only what the series puts there.
