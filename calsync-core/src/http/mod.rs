@@ -4,6 +4,8 @@
 //! ([`Sender`]): tokens, repeats by reason, deadlines, counting and redaction. Below it is a [`Transport`], so that a host
 //! can bring its own client, and a simulation can answer without a socket.
 
+#[cfg(feature = "reqwest")]
+mod body;
 mod call;
 #[cfg(feature = "reqwest")]
 mod reqwest;
