@@ -24,7 +24,7 @@ pub enum Settled {
 
 /// Settles a write to the calendar by what is there now.
 pub fn settle(entry: &Entry, found: Option<Item>) -> Settled {
-    let Intent::Remote { write, .. } = &entry.intent else { return Settled::NotSent };
+    let Intent::Remote { write, occurrence, .. } = &entry.intent else { return Settled::NotSent };
     let record = match found {
         Some(Item::Record(record)) => record,
         unreadable @ Some(Item::Unreadable { .. }) => return Settled::Replan(unreadable),
@@ -32,6 +32,8 @@ pub fn settle(entry: &Entry, found: Option<Item>) -> Settled {
             return match &write.action {
                 WriteAction::Create { .. } => Settled::NotSent,
                 WriteAction::Update { .. } => Settled::Replan(None),
+                // A deleted occurrence can still be read: this one was taken away by another rule of its series.
+                WriteAction::Delete { .. } if occurrence.is_some() => Settled::Replan(None),
                 WriteAction::Delete { .. } => Settled::Landed(Receipt::Deleted),
             };
         }

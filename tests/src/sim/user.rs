@@ -211,10 +211,7 @@ impl Users {
                             a.description = Some(other.clone());
                         }));
                         if split.is_ok() {
-                            self.touch(&entity, "split in CRM");
-                            self.split.insert(entity.clone());
-                            self.loose.insert(entity);
-                            self.loose.insert(other);
+                            self.halved(entity, other, "split in CRM");
                         }
                     }
                     _ => {
@@ -245,6 +242,14 @@ impl Users {
         let far = time(world) + Duration::days(365);
         let slots = calendar::expand(&appointment.when, &appointment.recurrence, far).ok()?.slots;
         if slots.is_empty() { None } else { Some(slots[world.chance.below(slots.len() as u64) as usize]) }
+    }
+
+    /// "This and following": nothing is claimed about the values of either half any more.
+    fn halved(&mut self, entity: String, other: String, what: &str) {
+        self.touch(&entity, what);
+        self.touched.insert(other.clone());
+        self.split.insert(entity.clone());
+        self.loose.extend([entity, other]);
     }
 
     fn gone(&mut self, entity: &str, what: &str) {
@@ -342,10 +347,7 @@ impl Users {
                         let (title, other) = (self.token("s"), self.token("e"));
                         let patch = json!({"summary": title, "description": other});
                         if google.user_split(now, calendar, id, &slot, &patch).is_ok() {
-                            self.touch(&entity, "split in Google");
-                            self.split.insert(entity.clone());
-                            self.loose.insert(entity);
-                            self.loose.insert(other);
+                            self.halved(entity, other, "split in Google");
                         }
                     }
                     _ => {

@@ -54,11 +54,12 @@ impl WorldSettings {
             html: 5,
         };
         let calm = FaultRates { sync_tokens_expire: 10, ..FaultRates::default() };
+        let splits = seed / 4 % 4 != 0;
         match seed % 4 {
-            0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits: false },
-            1 => Self { steps: 16, faults, crashes: 0, between: true, splits: false },
-            2 => Self { steps: 16, faults: calm, crashes: 600, between: true, splits: false },
-            _ => Self { steps: 20, faults, crashes: 400, between: true, splits: false },
+            0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits },
+            1 => Self { steps: 16, faults, crashes: 0, between: true, splits },
+            2 => Self { steps: 16, faults: calm, crashes: 600, between: true, splits },
+            _ => Self { steps: 20, faults, crashes: 400, between: true, splits },
         }
     }
 }
@@ -220,6 +221,11 @@ impl World {
                 self.tell(&format!("{calendar} {event}"));
             }
         }
+        for entry in self.google().journal().iter().filter(|entry| entry.method != "GET") {
+            let (request, answer) =
+                (String::from_utf8_lossy(&entry.request), String::from_utf8_lossy(&entry.answer));
+            self.tell(&format!("{} {} {} {request} -> {answer}", entry.method, entry.path, entry.status));
+        }
         let store = self.store.snapshot();
         for row in store["tenants"]["default"]["own"].as_array().into_iter().flatten() {
             self.tell(&format!("CRM {}", row["record"]));
@@ -275,6 +281,7 @@ impl World {
                 return Ok(());
             }
         }
+        self.tell_everything();
         Err(Violation::new("C1", "it does not come to rest"))
     }
 }

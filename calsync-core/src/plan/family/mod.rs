@@ -155,11 +155,12 @@ impl<'a> Planner<'a> {
         }
         let Some(until) = recurrence.until() else { return };
         for pair in occurrences {
-            let seen_before = pair.item.is_none_or(|item| item.seen == Seen::Base);
+            let settled = pair.item.is_none_or(|item| !item.pending && !item.no_such_slot());
             if let (Some(slot), Some(link)) = (pair.slot, pair.link)
                 && slot > until
-                && seen_before
-                && matches!(link.base, Some(State::Live(_)))
+                && settled
+                && link.base.is_some()
+                && !self.rules.fresh.contains(&link.remote)
             {
                 self.look_at(link);
             }
@@ -274,6 +275,13 @@ impl<'a> Planner<'a> {
         let direction = self.rules.binding.direction;
         match decision {
             Decision::Keep | Decision::Wait => self.remember(pair, root),
+            // The calendar's series has no such slot any more, so that there is nowhere to write to.
+            Decision::CreateRemote | Decision::LocalEditMeetsDelete
+                if pair.item.is_some_and(RemoteItem::no_such_slot) =>
+            {
+                let lost = pair.local.fields.clone();
+                self.delete_local(pair, root, "the calendar's series has no such occurrence any more", lost)
+            }
             Decision::CreateLocal => self.create_local(pair, root, "new in the calendar"),
             Decision::CreateRemote => self.create_remote(pair, root, "new in the CRM"),
             Decision::UpdateLocal | Decision::UpdateRemote | Decision::Merge => self.merge(pair, root),
@@ -289,11 +297,6 @@ impl<'a> Planner<'a> {
                 self.delete_remote(pair, root, why, None)
             }
             Decision::AgreeGone => self.agree_gone(pair, root),
-            // The calendar's series has no such slot any more, so that there is nowhere to write to.
-            Decision::LocalEditMeetsDelete if pair.item.is_some_and(RemoteItem::no_such_slot) => {
-                let lost = pair.local.fields.clone();
-                self.delete_local(pair, root, "the calendar's series has no such occurrence any more", lost)
-            }
             Decision::LocalEditMeetsDelete => match self.edit_wins(pair) {
                 None => self.ask(pair, "changed in the CRM, deleted in the calendar", BTreeSet::new()),
                 Some(true) if direction.writes_remote() => self.create_remote(
