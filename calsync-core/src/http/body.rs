@@ -35,7 +35,7 @@ pub(super) struct Body {
 
 enum Plain {
     Identity(Vec<u8>),
-    Gzip(GzDecoder<Vec<u8>>),
+    Gzip(Box<GzDecoder<Vec<u8>>>),
 }
 
 impl Body {
@@ -43,7 +43,7 @@ impl Body {
     pub(super) fn new(encoding: Option<&str>, bytes_max: usize) -> Result<Self, Refused> {
         let plain = match encoding.map(str::trim) {
             None | Some("" | "identity") => Plain::Identity(Vec::new()),
-            Some("gzip" | "x-gzip") => Plain::Gzip(GzDecoder::new(Vec::new())),
+            Some("gzip" | "x-gzip") => Plain::Gzip(Box::new(GzDecoder::new(Vec::new()))),
             Some(other) => return Err(Refused::Encoding(other.chars().take(20).collect())),
         };
         Ok(Self { plain, received: 0, bytes_max })

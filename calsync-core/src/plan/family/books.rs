@@ -2,7 +2,13 @@
 //!
 //! Whatever is not finished stays pending here; it is cleared only by what settles it.
 
-use super::*;
+use super::{Home, Planner};
+use crate::model::{State, Unit, normalise};
+use crate::plan::decide::Delta;
+use crate::plan::observe::Pair;
+use crate::plan::row::{Action, Waiting};
+use crate::store::{EntryState, Link, LocalMark, RemoteItem, Seen};
+use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
     /// The sides agree: keep the books (versions that moved without a difference), and clear what was pending.

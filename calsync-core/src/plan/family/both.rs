@@ -1,6 +1,15 @@
 //! Both sides are there: merged unit by unit.
 
-use super::*;
+use super::{Home, Planner};
+use crate::binding::Policy;
+use crate::host::RecordChange;
+use crate::model::{Fields, State, Unit, normalise};
+use crate::plan::merge;
+use crate::plan::merge::{Merge, Winner, local_diff, merge};
+use crate::plan::observe::Pair;
+use crate::plan::row::{Action, Waiting};
+use crate::store::{Link, RemoteItem, Seen};
+use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
     pub(super) fn merge(&mut self, pair: &'a Pair<'a>, root: Option<&Link>) -> Home<'a> {

@@ -3,7 +3,18 @@
 //! With calsync's own table a write is part of the transaction that decided it, with the link and its new base; elsewhere
 //! it becomes an intent that is delivered after the commit.
 
-use super::*;
+use super::{Home, Planner};
+use crate::binding::Removal;
+use crate::host::{RecordChange, RecordWrite};
+use crate::id::{OperationId, RecordId, Revision};
+use crate::model::{Fields, Occurrence, State, Unit, normalise};
+use crate::plan::decide::Delta;
+use crate::plan::observe::{Pair, of_the_copy};
+use crate::plan::row::{Action, Waiting};
+use crate::plan::scope::left_alone;
+use crate::store::{Intent, Link, LinkPut, Seen};
+use serde_json::json;
+use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
     /// A single appointment turns out to be an occurrence of a series that is linked as well.

@@ -11,22 +11,14 @@ mod remote;
 mod rows;
 
 use super::decide::{Decision, Delta, decide};
-use super::ids;
-use super::merge::{self, Merge, Winner, local_diff, merge};
-use super::observe::{Pair, of_the_copy, organizer, pairs};
-use super::row::{Action, Row, Waiting};
-use super::scope::{last_end, left_alone};
+use super::observe::{Pair, organizer, pairs};
+use super::row::Waiting;
 use super::{FamilyPlan, Rules};
-use crate::binding::{EditOrDelete, Policy, Removal};
-use crate::host::{RecordChange, RecordWrite};
-use crate::id::{OperationId, RecordId, RemoteKey, Revision};
+use crate::binding::EditOrDelete;
+use crate::id::OperationId;
 use crate::model::appointment::read_when;
-use crate::model::{Fields, Occurrence, RemoteOccurrence, Slot, State, Unit, Writable, normalise};
-use crate::provider::{Mail, Write, WriteAction};
-use crate::store::{
-    Entry, EntryState, Expect, Family, Intent, JournalEntry, Link, LinkPut, LocalMark, RemoteItem, Seen,
-};
-use serde_json::json;
+use crate::model::{Fields, State, Writable};
+use crate::store::{EntryState, Family, Link, RemoteItem};
 use std::collections::BTreeSet;
 
 /// Plans a family.

@@ -3,7 +3,18 @@
 //! Every change and deletion names the version it is made from: where none is known, the plan asks for the record to be read
 //! first. The same decision about the same versions is the same operation and is not planned twice.
 
-use super::*;
+use super::{Home, Planner};
+use crate::id::{OperationId, RemoteKey};
+use crate::model::{Fields, RemoteOccurrence, Slot, State, Unit, Writable, normalise};
+use crate::plan::decide::Delta;
+use crate::plan::ids;
+use crate::plan::merge::local_diff;
+use crate::plan::observe::Pair;
+use crate::plan::row::{Action, Waiting};
+use crate::plan::scope::left_alone;
+use crate::provider::{Write, WriteAction};
+use crate::store::{Entry, EntryState, Intent, Link, LocalMark, RemoteItem, Seen};
+use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
     pub(super) fn create_remote(

@@ -1,6 +1,15 @@
 //! Links, operations, and the rows that tell people what was decided.
 
-use super::*;
+use super::Planner;
+use crate::id::{OperationId, RecordId};
+use crate::model::{Fields, State, Unit, normalise};
+use crate::plan::ids;
+use crate::plan::observe::Pair;
+use crate::plan::row::{Action, Row};
+use crate::plan::scope::last_end;
+use crate::provider::Mail;
+use crate::store::{Expect, JournalEntry, Link, RemoteItem};
+use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
     /// The link of a remote record that is seen for the first time.
