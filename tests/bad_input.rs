@@ -19,7 +19,7 @@ use chrono::{DateTime, Utc};
 use desk::{AMY, Desk, PEM, ROBOT, Setup, TEAM, hour, key, key_json, visit, with};
 use futures_util::FutureExt;
 use serde_json::json;
-use shaky_store::ShakyStore;
+use shaky_store::failing;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -401,7 +401,7 @@ async fn a_store_that_turns_read_only_during_a_run_ends_it_with_its_own_words() 
         let good = Arc::new(AtomicI64::new(-1));
         let switch = good.clone();
         let shaky = move |clock: Arc<ManualClock>| -> Arc<dyn Store> {
-            Arc::new(ShakyStore::new(MemoryStore::new(clock, "installation".into()), switch.clone(), || {
+            Arc::new(failing(MemoryStore::new(clock, "installation".into()), switch.clone(), || {
                 Error::new(ErrorKind::StoreReadOnly, "the store cannot be written")
                     .cure("Let this user write the file.")
             }))

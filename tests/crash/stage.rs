@@ -104,7 +104,7 @@ impl Stage {
             store = store.on_calling_thread();
         }
         let store = wait(store.open());
-        let store = SimStore { inner: store.unwrap(), gate: Arc::clone(&gate) };
+        let store = SimStore { inner: store.unwrap(), tap: Arc::clone(&gate) };
         let mut builder =
             Engine::builder(store).clock(self.clock.clone()).entropy(entropy.clone()).page_records_max(3);
         for agent in [AMY, BOB] {

@@ -1,7 +1,7 @@
 //! Stores that fail half-way, bindings that are taken apart and made again, and stores that are lost.
 
 use super::desk::{AMY, Desk, Setup, Way, hour, key, visit, with};
-use super::shaky_store::ShakyStore;
+use super::shaky_store::{failing, failing_once};
 use async_trait::async_trait;
 use calsync_core::binding::Direction;
 use calsync_core::clock::ManualClock;
@@ -33,7 +33,7 @@ async fn g07(once: bool) {
         let good = Arc::new(AtomicI64::new(-1));
         let switch = good.clone();
         let shaky = move |clock: Arc<ManualClock>| -> Arc<dyn Store> {
-            let new = if once { ShakyStore::once } else { ShakyStore::new };
+            let new = if once { failing_once } else { failing };
             Arc::new(new(MemoryStore::new(clock, "installation".into()), switch.clone(), || {
                 Error::new(ErrorKind::Store, "the database was closed").later()
             }))

@@ -7,3 +7,4 @@
 pub mod discovery;
 pub mod fake_google;
 pub mod sim;
+pub mod tapped_store;

@@ -6,18 +6,9 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use calsync_core::binding::{Binding, BindingState};
+use calsync_core::Result;
 use calsync_core::clock::{Clock, Entropy, EntropyExt, SeededEntropy};
-use calsync_core::host::Changes;
 use calsync_core::http::{Transport, TransportError};
-use calsync_core::model::Record;
-use calsync_core::store::{
-    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, PlanHeader, RemoteItem, RunRow, Store,
-    StoredRow, Which,
-};
-use calsync_core::{
-    AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Result, Tenant,
-};
 use chrono::{DateTime, Utc};
 use std::future::Future;
 use std::pin::Pin;
@@ -26,6 +17,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::fake_google::{Delivery, FakeGoogle};
+use crate::tapped_store::{Tap, TappedStore};
 
 /// Counts the gates passed, and closes one of them for good.
 #[derive(Debug, Default)]
@@ -317,142 +309,23 @@ impl Entropy for SharedEntropy {
     }
 }
 
-/// A store that passes a gate before and after each call.
-#[derive(Debug)]
-pub struct SimStore<S> {
-    /// The store behind.
-    pub inner: S,
-    /// The gate.
-    pub gate: Arc<Gate>,
-}
+/// A store that passes a gate before and after each call that writes, or that a decision hangs on.
+pub type SimStore<S> = TappedStore<S, Arc<Gate>>;
 
-macro_rules! gated {
-    ($self:ident, $call:expr) => {{
-        $self.gate.pass().await;
-        let answer = $call.await;
-        $self.gate.pass().await;
-        answer
-    }};
-}
+const GATED: [&str; 6] = ["commit", "lease", "renew", "release", "families", "record_changes"];
 
 #[async_trait]
-impl<S: Store> Store for SimStore<S> {
-    async fn installation(&self) -> Result<InstallationId> {
-        self.inner.installation().await
+impl Tap for Arc<Gate> {
+    async fn before(&self, call: &'static str) -> Result<()> {
+        if GATED.contains(&call) {
+            self.pass().await;
+        }
+        Ok(())
     }
-    async fn commit(&self, batch: Batch) -> Result<Committed> {
-        gated!(self, self.inner.commit(batch))
-    }
-    async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>> {
-        gated!(self, self.inner.lease(tenant, name, owner, ttl))
-    }
-    async fn renew(&self, tenant: &Tenant, lease: &Lease, ttl: Duration) -> Result<bool> {
-        gated!(self, self.inner.renew(tenant, lease, ttl))
-    }
-    async fn release(&self, tenant: &Tenant, lease: &Lease) -> Result<()> {
-        gated!(self, self.inner.release(tenant, lease))
-    }
-    async fn binding(&self, tenant: &Tenant, id: &BindingId) -> Result<Option<Binding>> {
-        self.inner.binding(tenant, id).await
-    }
-    async fn bindings(&self, tenant: &Tenant) -> Result<Vec<Binding>> {
-        self.inner.bindings(tenant).await
-    }
-    async fn state(&self, tenant: &Tenant, binding: &BindingId) -> Result<BindingState> {
-        self.inner.state(tenant, binding).await
-    }
-    async fn known(
-        &self,
-        tenant: &Tenant,
-        binding: &BindingId,
-        keys: &[RemoteKey],
-    ) -> Result<(Vec<Link>, Vec<RemoteItem>)> {
-        self.inner.known(tenant, binding, keys).await
-    }
-    async fn links(&self, tenant: &Tenant, binding: &BindingId, records: &[RecordId]) -> Result<Vec<Link>> {
-        self.inner.links(tenant, binding, records).await
-    }
-    async fn unseen(
-        &self,
-        tenant: &Tenant,
-        binding: &BindingId,
-        generation: u64,
-        after: Option<&RemoteKey>,
-        count_max: usize,
-    ) -> Result<Vec<Link>> {
-        self.inner.unseen(tenant, binding, generation, after, count_max).await
-    }
-    async fn families(
-        &self,
-        tenant: &Tenant,
-        binding: &BindingId,
-        which: Which,
-        after: Option<&str>,
-        count_max: usize,
-    ) -> Result<Vec<Family>> {
-        gated!(self, self.inner.families(tenant, binding, which, after, count_max))
-    }
-    async fn family(&self, tenant: &Tenant, binding: &BindingId, which: Which, root: &str) -> Result<Family> {
-        self.inner.family(tenant, binding, which, root).await
-    }
-    async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {
-        self.inner.linked(tenant, binding).await
-    }
-    async fn outbox(
-        &self,
-        tenant: &Tenant,
-        binding: &BindingId,
-        after: u64,
-        count_max: usize,
-    ) -> Result<Vec<Entry>> {
-        self.inner.outbox(tenant, binding, after, count_max).await
-    }
-    async fn runs(&self, tenant: &Tenant, binding: &BindingId, count_max: usize) -> Result<Vec<RunRow>> {
-        self.inner.runs(tenant, binding, count_max).await
-    }
-    async fn journal(
-        &self,
-        tenant: &Tenant,
-        binding: &BindingId,
-        record: Option<&RecordId>,
-        count_max: usize,
-    ) -> Result<Vec<JournalEntry>> {
-        self.inner.journal(tenant, binding, record, count_max).await
-    }
-    async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>> {
-        self.inner.plan(tenant, id).await
-    }
-    async fn plan_rows(
-        &self,
-        tenant: &Tenant,
-        id: &PlanId,
-        after: u64,
-        count_max: usize,
-    ) -> Result<Vec<StoredRow>> {
-        self.inner.plan_rows(tenant, id, after, count_max).await
-    }
-    async fn record_changes(
-        &self,
-        tenant: &Tenant,
-        binding: Option<&Binding>,
-        position: Option<&Position>,
-        count_max: usize,
-    ) -> Result<Changes> {
-        gated!(self, self.inner.record_changes(tenant, binding, position, count_max))
-    }
-    async fn records(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>> {
-        self.inner.records(tenant, ids).await
-    }
-    async fn record_window(
-        &self,
-        tenant: &Tenant,
-        agent: &AgentId,
-        from: DateTime<Utc>,
-        to: DateTime<Utc>,
-    ) -> Result<Vec<Record>> {
-        self.inner.record_window(tenant, agent, from, to).await
-    }
-    async fn record_occurrences(&self, tenant: &Tenant, series: &RecordId) -> Result<Vec<Record>> {
-        self.inner.record_occurrences(tenant, series).await
+
+    async fn after(&self, call: &'static str) {
+        if GATED.contains(&call) {
+            self.pass().await;
+        }
     }
 }

@@ -54,7 +54,7 @@ impl WorldSettings {
             html: 5,
         };
         let calm = FaultRates { sync_tokens_expire: 10, ..FaultRates::default() };
-        let splits = seed / 4 % 4 != 0;
+        let splits = !(seed / 4).is_multiple_of(4);
         match seed % 4 {
             0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits },
             1 => Self { steps: 16, faults, crashes: 0, between: true, splits },
@@ -168,7 +168,7 @@ impl World {
         let gate = Gate::new(yields);
         self.incarnation += 1;
         let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation));
-        let mut builder = Engine::builder(SimStore { inner: self.store.clone(), gate: Arc::clone(&gate) })
+        let mut builder = Engine::builder(SimStore { inner: self.store.clone(), tap: Arc::clone(&gate) })
             .clock(self.clock.clone())
             .entropy(entropy.clone())
             .page_records_max(3);

@@ -1,0 +1,193 @@
+//! A store with something to do before and after each call: fail, count, or let a simulation crash the process.
+
+use async_trait::async_trait;
+use calsync_core::binding::{Binding, BindingState};
+use calsync_core::host::Changes;
+use calsync_core::model::Record;
+use calsync_core::store::{
+    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, PlanHeader, RemoteItem, RunRow, Store,
+    StoredRow, Which,
+};
+use calsync_core::{
+    AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Result, Tenant,
+};
+use chrono::{DateTime, Utc};
+use std::fmt;
+use std::time::Duration;
+
+/// What to do around the calls of a store.
+#[async_trait]
+pub trait Tap: fmt::Debug + Send + Sync + 'static {
+    /// Before a call, named as the method of [`Store`].
+    ///
+    /// # Errors
+    /// What the caller gets instead of an answer; the call is not made.
+    async fn before(&self, _call: &'static str) -> Result<()> {
+        Ok(())
+    }
+
+    /// After a call.
+    async fn after(&self, _call: &'static str) {}
+}
+
+/// A store that is tapped.
+#[derive(Debug)]
+pub struct TappedStore<S, T> {
+    /// The store behind.
+    pub inner: S,
+    /// What is done around its calls.
+    pub tap: T,
+}
+
+macro_rules! tapped {
+    ($self:ident, $name:literal, $call:expr) => {{
+        $self.tap.before($name).await?;
+        let answer = $call.await;
+        $self.tap.after($name).await;
+        answer
+    }};
+}
+
+#[async_trait]
+impl<S: Store, T: Tap> Store for TappedStore<S, T> {
+    async fn installation(&self) -> Result<InstallationId> {
+        tapped!(self, "installation", self.inner.installation())
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed> {
+        tapped!(self, "commit", self.inner.commit(batch))
+    }
+
+    async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>> {
+        tapped!(self, "lease", self.inner.lease(tenant, name, owner, ttl))
+    }
+
+    async fn renew(&self, tenant: &Tenant, lease: &Lease, ttl: Duration) -> Result<bool> {
+        tapped!(self, "renew", self.inner.renew(tenant, lease, ttl))
+    }
+
+    async fn release(&self, tenant: &Tenant, lease: &Lease) -> Result<()> {
+        tapped!(self, "release", self.inner.release(tenant, lease))
+    }
+
+    async fn binding(&self, tenant: &Tenant, id: &BindingId) -> Result<Option<Binding>> {
+        tapped!(self, "binding", self.inner.binding(tenant, id))
+    }
+
+    async fn bindings(&self, tenant: &Tenant) -> Result<Vec<Binding>> {
+        tapped!(self, "bindings", self.inner.bindings(tenant))
+    }
+
+    async fn state(&self, tenant: &Tenant, binding: &BindingId) -> Result<BindingState> {
+        tapped!(self, "state", self.inner.state(tenant, binding))
+    }
+
+    async fn known(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        keys: &[RemoteKey],
+    ) -> Result<(Vec<Link>, Vec<RemoteItem>)> {
+        tapped!(self, "known", self.inner.known(tenant, binding, keys))
+    }
+
+    async fn links(&self, tenant: &Tenant, binding: &BindingId, records: &[RecordId]) -> Result<Vec<Link>> {
+        tapped!(self, "links", self.inner.links(tenant, binding, records))
+    }
+
+    async fn unseen(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        generation: u64,
+        after: Option<&RemoteKey>,
+        count_max: usize,
+    ) -> Result<Vec<Link>> {
+        tapped!(self, "unseen", self.inner.unseen(tenant, binding, generation, after, count_max))
+    }
+
+    async fn families(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        which: Which,
+        after: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<Family>> {
+        tapped!(self, "families", self.inner.families(tenant, binding, which, after, count_max))
+    }
+
+    async fn family(&self, tenant: &Tenant, binding: &BindingId, which: Which, root: &str) -> Result<Family> {
+        tapped!(self, "family", self.inner.family(tenant, binding, which, root))
+    }
+
+    async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {
+        tapped!(self, "linked", self.inner.linked(tenant, binding))
+    }
+
+    async fn outbox(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: u64,
+        count_max: usize,
+    ) -> Result<Vec<Entry>> {
+        tapped!(self, "outbox", self.inner.outbox(tenant, binding, after, count_max))
+    }
+
+    async fn runs(&self, tenant: &Tenant, binding: &BindingId, count_max: usize) -> Result<Vec<RunRow>> {
+        tapped!(self, "runs", self.inner.runs(tenant, binding, count_max))
+    }
+
+    async fn journal(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        record: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<JournalEntry>> {
+        tapped!(self, "journal", self.inner.journal(tenant, binding, record, count_max))
+    }
+
+    async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>> {
+        tapped!(self, "plan", self.inner.plan(tenant, id))
+    }
+
+    async fn plan_rows(
+        &self,
+        tenant: &Tenant,
+        id: &PlanId,
+        after: u64,
+        count_max: usize,
+    ) -> Result<Vec<StoredRow>> {
+        tapped!(self, "plan_rows", self.inner.plan_rows(tenant, id, after, count_max))
+    }
+
+    async fn record_changes(
+        &self,
+        tenant: &Tenant,
+        binding: Option<&Binding>,
+        position: Option<&Position>,
+        count_max: usize,
+    ) -> Result<Changes> {
+        tapped!(self, "record_changes", self.inner.record_changes(tenant, binding, position, count_max))
+    }
+
+    async fn records(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>> {
+        tapped!(self, "records", self.inner.records(tenant, ids))
+    }
+
+    async fn record_window(
+        &self,
+        tenant: &Tenant,
+        agent: &AgentId,
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+    ) -> Result<Vec<Record>> {
+        tapped!(self, "record_window", self.inner.record_window(tenant, agent, from, to))
+    }
+
+    async fn record_occurrences(&self, tenant: &Tenant, series: &RecordId) -> Result<Vec<Record>> {
+        tapped!(self, "record_occurrences", self.inner.record_occurrences(tenant, series))
+    }
+}
