@@ -24,7 +24,11 @@ fn setting(name: &str, default: u64) -> u64 {
 
 fn settings(seed: u64) -> WorldSettings {
     let settings = WorldSettings::of(seed);
-    WorldSettings { splits: setting("CALSYNC_SIM_SPLITS", settings.splits.into()) == 1, ..settings }
+    WorldSettings {
+        splits: setting("CALSYNC_SIM_SPLITS", settings.splits.into()) == 1,
+        own_tables: setting("CALSYNC_SIM_OWN_TABLES", settings.own_tables.into()) == 1,
+        ..settings
+    }
 }
 
 /// Every eighth history is watched; the check costs more than the history itself.

@@ -62,7 +62,7 @@ pub struct RecordWrite {
 pub enum RecordChange {
     /// Make the record.
     Create {
-        /// Whose appointment.
+        /// Whose appointment. An occurrence belongs to whoever has its series when it is made, should that be somebody else by now.
         agent: AgentId,
         /// Which occurrence of which series it replaces.
         occurrence: Option<Occurrence>,

@@ -226,6 +226,9 @@ impl Rows<'_> {
                 self.drop("mark", "record", record.as_str())?;
             }
         }
+        for record in &group.unmark_any {
+            self.drop("mark", "record", record.as_str())?;
+        }
         for mark in &group.marks {
             let statement =
                 "INSERT INTO calsync_mark (tenant, binding, record, root, body) VALUES (?1, ?2, ?3, ?4, ?5)

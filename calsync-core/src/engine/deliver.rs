@@ -5,7 +5,7 @@
 
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
-use crate::host::Applied;
+use crate::host::{Applied, Host};
 use crate::id::RecordId;
 use crate::plan::settle::applied;
 use crate::store::{Entry, EntryState, Group, Intent, Link, LocalMark, RemoteItem};
@@ -45,12 +45,7 @@ impl Pass<'_> {
         }
     }
 
-    async fn answered(
-        &self,
-        entry: &Entry,
-        answer: &Applied,
-        host: &Arc<dyn crate::host::Host>,
-    ) -> Result<Group> {
+    async fn answered(&self, entry: &Entry, answer: &Applied, host: &Arc<dyn Host>) -> Result<Group> {
         let drop = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
         let (tenant, id) = (&self.binding.tenant, &self.binding.id);
         let links: Vec<Link> =
@@ -61,21 +56,27 @@ impl Pass<'_> {
                 let keys = std::slice::from_ref(&link.key);
                 let (_, items): (_, Vec<RemoteItem>) =
                     self.engine.shared.store.known(tenant, id, keys).await?;
-                Ok(applied(entry, link, items.first(), answer).unwrap_or(drop))
+                let mut group = applied(entry, link, items.first(), answer).unwrap_or(drop);
+                if let (Applied::Applied { id, .. }, Intent::Local { agrees: false, .. }) =
+                    (answer, &entry.intent)
+                {
+                    // More has to be written to the calendar: from the record as it is now.
+                    group.marks = self.seen_again(host, link, id).await?;
+                }
+                Ok(group)
             }
             // Somebody changed it meanwhile: look at it as it is now, and decide anew.
-            Applied::Moved => {
-                let records = host.read(tenant, std::slice::from_ref(&entry.record)).await?;
-                let marks = records.iter().map(|record| LocalMark {
-                    root: link.record_root.clone(),
-                    ..LocalMark::of(record, true)
-                });
-                Ok(Group { marks: marks.collect(), ..drop })
-            }
+            Applied::Moved => Ok(Group { marks: self.seen_again(host, link, &entry.record).await?, ..drop }),
             Applied::Refused { reason } => {
                 let state = EntryState::Parked { kind: ErrorKind::Host, reason: reason.clone() };
                 Ok(Group { outbox: vec![Entry { state, ..entry.clone() }], ..Group::default() })
             }
         }
+    }
+
+    async fn seen_again(&self, host: &Arc<dyn Host>, link: &Link, id: &RecordId) -> Result<Vec<LocalMark>> {
+        let root = if link.slot.is_none() { id } else { &link.record_root };
+        let records = host.read(&self.binding.tenant, std::slice::from_ref(id)).await?;
+        Ok(records.iter().map(|r| LocalMark { root: root.clone(), ..LocalMark::of(r, true) }).collect())
     }
 }

@@ -46,6 +46,9 @@ impl Pass<'_> {
                         mark.root = link.record_root.clone();
                     }
                     group.marks.push(mark);
+                } else if !ours && self.engine.shared.host.is_some() {
+                    // Given to somebody else before it was ever dealt with: what was marked then is not true any more.
+                    group.unmark_any.push(record.id.clone());
                 }
             }
             let moved = changes.position != self.state.position;

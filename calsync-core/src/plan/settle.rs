@@ -132,7 +132,7 @@ pub fn acknowledge(
 
 /// What the CRM's answer to a write changes; `None` when the write has to be decided anew.
 pub fn applied(entry: &Entry, link: &Link, item: Option<&RemoteItem>, answer: &Applied) -> Option<Group> {
-    let Intent::Local { base, revision, agrees, write } = &entry.intent else { return None };
+    let Intent::Local { base, revision, agrees, version: decided, .. } = &entry.intent else { return None };
     let Applied::Applied { id, version } = answer else { return None };
     let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
     let mut settled = Link {
@@ -150,15 +150,16 @@ pub fn applied(entry: &Entry, link: &Link, item: Option<&RemoteItem>, answer: &A
     if link.record != *id {
         group.unlink.push(link.record.clone());
     }
-    if let (Some(item), Some(_)) = (item, revision) {
+    // What was seen since then is decided about next.
+    if let Some(item) = item.filter(|item| revision.as_ref() == Some(&item.revision)) {
         let seen = match &item.seen {
             Seen::Live(_) => Seen::Base,
             seen => seen.clone(),
         };
         group.remote.push(RemoteItem { seen, pending: false, ..item.clone() });
     }
-    if let (Some(expected), true) = (&write.expected, agrees) {
-        group.unmark.push((link.record.clone(), expected.clone()));
+    if let (Some(decided), true) = (decided, agrees) {
+        group.unmark.push((link.record.clone(), decided.clone()));
     }
     group.links.push(settled.into());
     Some(group)

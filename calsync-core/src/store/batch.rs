@@ -167,6 +167,8 @@ pub struct Group {
     pub marks: Vec<LocalMark>,
     /// Marks to take away, unless a newer version was marked meanwhile.
     pub unmark: Vec<(RecordId, Version)>,
+    /// Marks to take away whatever their version.
+    pub unmark_any: Vec<RecordId>,
     /// Outbox entries to put, replacing the one of the same operation (which keeps its place in the order).
     pub outbox: Vec<Entry>,
     /// Outbox entries to drop.
@@ -182,6 +184,7 @@ impl Group {
             || !(self.unlink.is_empty()
                 && self.forget.is_empty()
                 && self.unmark.is_empty()
+                && self.unmark_any.is_empty()
                 && self.outbox_drop.is_empty()
                 && self.journal.is_empty())
     }

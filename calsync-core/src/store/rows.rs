@@ -211,6 +211,8 @@ pub enum Intent {
         revision: Option<Revision>,
         /// Whether the CRM equals the base afterwards; if not, more has to be written to the calendar.
         agrees: bool,
+        /// The version of the record that was decided about; with `agrees`, its mark is settled.
+        version: Option<Version>,
     },
 }
 

@@ -1,5 +1,6 @@
 //! The world of one history: a CRM, Google, and processes that come and go.
 
+use super::crm::{CrmTables, SimHost};
 use super::gate::{Ended, FaultRates, Gate, SimClock, SimStore, SimTransport, Watch, drive, now};
 use super::oracle::{self, Violation};
 use super::user::Users;
@@ -37,6 +38,8 @@ pub struct WorldSettings {
     pub between: bool,
     /// Whether users split series ("this and following"), on either side and at any moment.
     pub splits: bool,
+    /// Whether the CRM has tables of its own.
+    pub own_tables: bool,
 }
 
 impl WorldSettings {
@@ -55,11 +58,12 @@ impl WorldSettings {
         };
         let calm = FaultRates { sync_tokens_expire: 10, ..FaultRates::default() };
         let splits = !(seed / 4).is_multiple_of(4);
+        let own_tables = false;
         match seed % 4 {
-            0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits },
-            1 => Self { steps: 16, faults, crashes: 0, between: true, splits },
-            2 => Self { steps: 16, faults: calm, crashes: 600, between: true, splits },
-            _ => Self { steps: 20, faults, crashes: 400, between: true, splits },
+            0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits, own_tables },
+            1 => Self { steps: 16, faults, crashes: 0, between: true, splits, own_tables },
+            2 => Self { steps: 16, faults: calm, crashes: 600, between: true, splits, own_tables },
+            _ => Self { steps: 20, faults, crashes: 400, between: true, splits, own_tables },
         }
     }
 }
@@ -77,6 +81,8 @@ pub struct World {
     pub fake: Arc<Mutex<FakeGoogle>>,
     /// What survives a crash.
     pub store: MemoryStore,
+    /// The CRM, where it has tables of its own; otherwise its appointments are in `store`.
+    pub crm: Option<CrmTables>,
     /// How requests fail at present.
     pub rates: Arc<Mutex<FaultRates>>,
     /// The bindings.
@@ -111,7 +117,7 @@ impl World {
     /// # Panics
     /// When the pieces do not fit together, which is a bug of the test.
     #[allow(clippy::expect_used)]
-    pub fn new(seed: u64, watch: Option<Watch>) -> Self {
+    pub fn new(seed: u64, settings: WorldSettings, watch: Option<Watch>) -> Self {
         let clock = SimClock::new("2026-10-20T08:00:00Z".parse().expect("a time"));
         let chance = Arc::new(SeededEntropy::new(seed ^ 0x5eed));
         let mut fake = FakeGoogle::new();
@@ -129,16 +135,20 @@ impl World {
         }
         *fake.behaviour_mut() = behaviour(fake.behaviour().clone(), &chance);
         let store = MemoryStore::new(clock.clone(), format!("installation-{seed}").into());
+        let crm = settings
+            .own_tables
+            .then(|| CrmTables::new(MemoryStore::new(clock.clone(), format!("crm-{seed}").into())));
         let mut world = Self {
             seed,
             clock,
             chance,
             fake: Arc::new(Mutex::new(fake)),
             store,
+            crm,
             rates: Arc::default(),
             bindings: Vec::new(),
             watch,
-            splits: false,
+            splits: settings.splits,
             incarnation: 0,
         };
         let (engine, _) = world.process(false);
@@ -159,6 +169,20 @@ impl World {
         world
     }
 
+    /// The appointments of the CRM, wherever they are.
+    pub(super) fn appointments(&self) -> &MemoryStore {
+        self.crm.as_ref().map_or(&self.store, |crm| &crm.appointments)
+    }
+
+    /// Where the CRM's users sit: an engine that has nothing but the appointments.
+    #[allow(clippy::expect_used)]
+    fn desk(&mut self) -> Engine {
+        self.incarnation += 1;
+        let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation));
+        let builder = Engine::builder(self.appointments().clone());
+        builder.clock(self.clock.clone()).entropy(entropy).build().expect("an engine")
+    }
+
     /// A process: an engine with its own gate. Everything it knows is in the store.
     ///
     /// # Panics
@@ -172,6 +196,9 @@ impl World {
             .clock(self.clock.clone())
             .entropy(entropy.clone())
             .page_records_max(3);
+        if let Some(crm) = self.crm.clone() {
+            builder = builder.host(SimHost { crm, gate: Arc::clone(&gate) });
+        }
         for (owner, _) in CALENDARS {
             let transport = SimTransport {
                 fake: Arc::clone(&self.fake),
@@ -227,7 +254,8 @@ impl World {
             self.tell(&format!("{} {} {} {request} -> {answer}", entry.method, entry.path, entry.status));
         }
         let store = self.store.snapshot();
-        for row in store["tenants"]["default"]["own"].as_array().into_iter().flatten() {
+        let crm = self.appointments().snapshot();
+        for row in crm["tenants"]["default"]["own"].as_array().into_iter().flatten() {
             self.tell(&format!("CRM {}", row["record"]));
         }
         for (binding, rows) in store["tenants"]["default"]["rows"].as_object().into_iter().flatten() {
@@ -303,11 +331,10 @@ fn behaviour(mut behaviour: Behaviour, chance: &SeededEntropy) -> Behaviour {
 /// # Errors
 /// The invariant that it breaks.
 pub fn run_history(seed: u64, settings: WorldSettings, watch: Option<Watch>) -> Result<History, Violation> {
-    let mut world = World::new(seed, watch);
-    world.splits = settings.splits;
+    let mut world = World::new(seed, settings, watch);
     let mut users = Users::default();
     let (mut crashes, mut gates) = (0, 0);
-    let (quiet_engine, _) = world.process(false);
+    let quiet_engine = world.desk();
     for step in 0..settings.steps {
         world.clock.advance(Duration::from_secs(60 + world.chance.below(3600)));
         for _ in 0..world.chance.below(4) {
@@ -390,9 +417,9 @@ fn expected(kind: ErrorKind) -> bool {
     )
 }
 
-/// The store as the trait, for whoever looks into it.
+/// The CRM's appointments, for whoever looks into them.
 pub(super) fn store(world: &World) -> &dyn Store {
-    &world.store
+    world.appointments()
 }
 
 /// The world's time.

@@ -145,6 +145,7 @@ async fn every_value_of_a_link_an_observation_and_an_entry_comes_back_as_it_was(
                 base,
                 revision: Some("\"r3\"".into()),
                 agrees: false,
+                version: Some("4".into()),
             },
             ..entry("o3", "a", "series")
         },
@@ -263,6 +264,11 @@ async fn a_mark_is_taken_away_unless_a_newer_version_was_marked(ground: &Ground)
     ground.put([unmark("h", "7")]).await;
     assert_eq!(marks().await, "h@5", "versions of another host have no order");
     ground.put([unmark("h", "5")]).await;
+    assert_eq!(marks().await, "");
+    ground.put([group(|g| g.marks.extend([mark("a", "a", "9"), mark("b", "b", "10")]))]).await;
+    ground.put([group(|g| g.unmark_any.extend(["a".into(), "never marked".into()]))]).await;
+    assert_eq!(marks().await, "b@10");
+    ground.put([group(|g| g.unmark_any.push("b".into()))]).await;
     assert_eq!(marks().await, "");
 }
 

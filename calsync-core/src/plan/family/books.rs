@@ -107,7 +107,10 @@ impl<'a> Planner<'a> {
             if let Some(item) = pair.item.filter(|item| item.pending) {
                 self.plan.group.remote.push(RemoteItem { pending: false, ..item.clone() });
             }
-            self.clear_local(pair);
+            // A CRM with tables of its own does not say again what it said of an occurrence when its series comes into scope.
+            if self.rules.own_table || pair.slot.is_none() {
+                self.clear_local(pair);
+            }
         }
         let mut row = self.blank_row(pair, Action::Skip, reason);
         row.units.clear();
@@ -147,15 +150,17 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Makes a linked occurrence pending, as it is in the CRM.
+    /// Makes a linked record pending, as it is in the CRM.
     pub(super) fn mark_again(&mut self, pair: &Pair<'_>) {
-        if let (Some(link), None) = (pair.link, pair.record) {
-            self.plan.group.marks.push(LocalMark {
-                id: link.record.clone(),
-                root: link.record_root.clone(),
-                version: link.version.clone().unwrap_or_else(|| "".into()),
-                record: None,
-            });
+        let (Some(link), None) = (pair.link, pair.record) else { return };
+        if !self.rules.own_table {
+            return self.plan.look_local.push(link.record.clone());
         }
+        self.plan.group.marks.push(LocalMark {
+            id: link.record.clone(),
+            root: link.record_root.clone(),
+            version: link.version.clone().unwrap_or_else(|| "".into()),
+            record: None,
+        });
     }
 }

@@ -139,7 +139,7 @@ impl<'a> Planner<'a> {
         };
         let has_record = match pair.record {
             Some(record) => record.fields.is_some(),
-            None => pair.link.is_some(),
+            None => pair.link.is_some_and(|link| link.base.is_some()),
         };
         let change = match root {
             // A cancelled occurrence of which the CRM has no record: it needs one, or its series would show it.
@@ -177,6 +177,22 @@ impl<'a> Planner<'a> {
         });
     }
 
+    /// The same for a CRM with tables of its own: asked for first, and seen again then.
+    pub(super) fn keep_cancelled_elsewhere(&mut self, pair: &'a Pair<'a>, root: &Link, base: State) {
+        let (Some(link), Some(slot)) = (pair.link, pair.slot) else { return };
+        if !self.rules.binding.direction.writes_local() {
+            return;
+        }
+        let change = RecordChange::Create {
+            agent: self.rules.binding.agent.clone(),
+            occurrence: Some(Occurrence { series: root.record.clone(), slot }),
+            fields: cancelled(pair),
+        };
+        let operation = self.operation("keep-cancelled", pair, link.record.clone());
+        let revision = link.revision.clone();
+        self.write_local(pair, operation, link.record.clone(), change, link.clone(), base, revision, false);
+    }
+
     /// Puts a write to the CRM into the plan: into the same transaction for calsync's own table, as an intent otherwise.
     #[allow(clippy::too_many_arguments)]
     pub(super) fn write_local(
@@ -202,7 +218,8 @@ impl<'a> Planner<'a> {
                     .links
                     .push(Link { base: None, version: None, revision: None, ..link.clone() }.into());
             }
-            let intent = Intent::Local { write, base, revision, agrees };
+            let version = pair.version().cloned();
+            let intent = Intent::Local { write, base, revision, agrees, version };
             return self.intend(operation, &link, intent);
         }
         link.base = Some(base);

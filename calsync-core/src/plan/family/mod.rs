@@ -18,7 +18,7 @@ use crate::binding::EditOrDelete;
 use crate::id::OperationId;
 use crate::model::appointment::read_when;
 use crate::model::{Fields, State, Writable};
-use crate::store::{EntryState, Family, Link, RemoteItem};
+use crate::store::{EntryState, Family, Link, RemoteItem, Seen};
 use std::collections::BTreeSet;
 
 /// Plans a family.
@@ -133,7 +133,12 @@ impl<'a> Planner<'a> {
                     self.quiet(pair);
                 }
             }
-            Home::NewElsewhere | Home::None => {}
+            Home::NewElsewhere => {
+                for pair in occurrences {
+                    self.follows_elsewhere(pair);
+                }
+            }
+            Home::None => {}
         }
     }
 
@@ -215,6 +220,25 @@ impl<'a> Planner<'a> {
         }
     }
 
+    /// An occurrence whose record the CRM lost with the series that is being made there again: what the calendar has is new to
+    /// the CRM once the series is there.
+    fn follows_elsewhere(&mut self, pair: &Pair<'_>) {
+        if pair.record.is_none_or(|record| record.fields.is_some()) {
+            return;
+        }
+        let Some(link) = pair.link else { return self.clear_local(pair) };
+        let Some(item) = pair.item else { return self.look_at(link) };
+        let seen = match (&item.seen, pair.base()) {
+            (Seen::Base, Some(State::Live(fields))) => Seen::Live(fields.clone()),
+            (seen, _) => seen.clone(),
+        };
+        self.plan.group.remote.push(RemoteItem { seen, pending: true, ..item.clone() });
+        // The version tells this creation from an earlier one of the same record.
+        let version = pair.version().cloned();
+        self.plan.group.links.push(Link { base: None, version, revision: None, ..link.clone() }.into());
+        self.clear_local(pair);
+    }
+
     /// An occurrence that is as its series puts it on both sides, if it is there at all.
     fn forget_occurrence(&mut self, pair: &Pair<'_>) {
         self.plan.group.unlink.extend(pair.link.map(|link| link.record.clone()));
@@ -251,8 +275,15 @@ impl<'a> Planner<'a> {
         if pair.record.is_some_and(|record| !record.sync) {
             return self.skip(pair, "flagged \"don't sync\" in the CRM");
         }
-        if self.rules.own_table && pair.record.is_some_and(|record| record.fields.is_none()) {
-            return self.keep_cancelled(pair, root);
+        if pair.record.is_some_and(|record| record.fields.is_none()) {
+            let base = pair.link.and_then(|link| link.base.clone());
+            match (self.rules.own_table, base, pair.remote.delta) {
+                (true, ..) => return self.keep_cancelled(pair, root),
+                (false, Some(base), _) => return self.keep_cancelled_elsewhere(pair, root, base),
+                // Made and removed before it was ever dealt with.
+                (false, None, Delta::Absent | Delta::Same) => return self.clear_local(pair),
+                (false, None, _) => {}
+            }
         }
         let decision = decide(pair.local.delta, pair.remote.delta);
         // Seen alone at first, as a single appointment; now its series is here as well.

@@ -13,7 +13,7 @@ use crate::plan::observe::Pair;
 use crate::plan::row::{Action, Waiting};
 use crate::plan::scope::left_alone;
 use crate::provider::{Write, WriteAction};
-use crate::store::{Entry, EntryState, Intent, Link, LocalMark, RemoteItem, Seen};
+use crate::store::{Entry, EntryState, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeSet;
 
 impl<'a> Planner<'a> {
@@ -100,11 +100,8 @@ impl<'a> Planner<'a> {
         if let Some(old) = pair.item.filter(|item| item.key != link.key) {
             self.plan.group.forget.push(old.key.clone());
         }
-        if pair.record.is_none() && pair.link.is_some_and(|link| link.base.is_some()) {
-            let version = link.version.clone().unwrap_or_else(|| "".into());
-            let mark =
-                LocalMark { id: link.record.clone(), root: link.record_root.clone(), version, record: None };
-            self.plan.group.marks.push(mark);
+        if pair.link.is_some_and(|link| link.base.is_some()) {
+            self.mark_again(pair);
         }
         self.intend(operation, &link, intent);
         Home::NewRemote

@@ -255,6 +255,9 @@ fn apply_group(
     for (record, version) in &group.unmark {
         rows.marks.settle(record, version);
     }
+    for record in &group.unmark_any {
+        rows.marks.remove(record);
+    }
     for mark in group.marks {
         rows.marks.put(mark);
     }

@@ -253,7 +253,7 @@ pub(super) struct Marks {
 }
 
 impl Marks {
-    fn remove(&mut self, record: &RecordId) {
+    pub(super) fn remove(&mut self, record: &RecordId) {
         if let Some(mark) = self.by_record.remove(record) {
             self.by_root.remove(&mark.root, record);
         }
