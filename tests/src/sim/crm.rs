@@ -23,6 +23,11 @@ impl CrmTables {
         Self { appointments, done: Arc::default() }
     }
 
+    /// Writes that were carried out so far.
+    pub fn writes(&self) -> usize {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// One transaction: the write, and that it was done.
     fn apply_one(&self, tenant: &Tenant, write: &RecordWrite) -> Result<Applied> {
         let mut done = self.done.lock().unwrap_or_else(PoisonError::into_inner);

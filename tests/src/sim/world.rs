@@ -281,6 +281,12 @@ impl World {
         }
     }
 
+    /// Writes that were carried out so far: to Google, and to a CRM with tables of its own.
+    fn writes(&self) -> usize {
+        let to_google = self.google().journal().iter().filter(|entry| entry.wrote()).count();
+        to_google + self.crm.as_ref().map_or(0, CrmTables::writes)
+    }
+
     /// Runs everything until nothing changes any more.
     ///
     /// # Errors
@@ -291,7 +297,7 @@ impl World {
         self.clock.advance(Duration::from_secs(2 * 3600));
         let mut quiet = 0;
         for _ in 0..10 {
-            let writes = self.google().journal().iter().filter(|entry| entry.wrote()).count();
+            let before = self.writes();
             let mut wrote = false;
             for at in 0..self.bindings.len() {
                 let report = self
@@ -303,8 +309,7 @@ impl World {
                     return Err(Violation::new("C1", format!("something waits: {report}")));
                 }
             }
-            let written = self.google().journal().iter().filter(|entry| entry.wrote()).count() - writes;
-            quiet = if wrote || written > 0 { 0 } else { quiet + 1 };
+            quiet = if wrote || self.writes() > before { 0 } else { quiet + 1 };
             if quiet == 1 {
                 return Ok(());
             }
