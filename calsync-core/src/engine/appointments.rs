@@ -151,6 +151,9 @@ impl Appointments {
         change: impl Fn(&mut Appointment),
     ) -> Result<Record> {
         self.put_occurrence(series, slot, |master, own| {
+            // One that was cancelled in the calendar has no values of its own: it comes back as its series puts it.
+            let own =
+                own.filter(|own| own.iter().any(|(unit, _)| !matches!(unit.as_str(), "when" | "status")));
             let mut appointment = self.at_slot(master, own, slot)?;
             appointment.status = Status::Confirmed;
             change(&mut appointment);

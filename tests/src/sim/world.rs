@@ -58,7 +58,7 @@ impl WorldSettings {
         };
         let calm = FaultRates { sync_tokens_expire: 10, ..FaultRates::default() };
         let splits = !(seed / 4).is_multiple_of(4);
-        let own_tables = false;
+        let own_tables = (seed / 16).is_multiple_of(3);
         match seed % 4 {
             0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits, own_tables },
             1 => Self { steps: 16, faults, crashes: 0, between: true, splits, own_tables },
@@ -259,7 +259,7 @@ impl World {
             self.tell(&format!("CRM {}", row["record"]));
         }
         for (binding, rows) in store["tenants"]["default"]["rows"].as_object().into_iter().flatten() {
-            for kind in ["links", "remote", "marks", "outbox"] {
+            for kind in ["links", "remote", "marks", "outbox", "journal"] {
                 for row in rows[kind].as_array().into_iter().flatten() {
                     self.tell(&format!("{binding} {kind} {row}"));
                 }

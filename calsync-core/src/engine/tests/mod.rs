@@ -289,6 +289,13 @@ async fn occurrences_edited_and_cancelled_on_either_side_reach_the_other() {
     assert_eq!(text(&desk.paper.fields(&format!("g1_{}", slot(3))).unwrap(), "summary"), "Only this one");
     assert_eq!(text(&desk.paper.fields("g1").unwrap(), "summary"), "Weekly");
     desk.settled().await;
+
+    // What the calendar cancelled comes back with all that the series says of it.
+    desk.crm.edit_occurrence(&master, slot(2), |a| a.location = Some("Dock 4".into())).await.unwrap();
+    desk.run().await;
+    let back = desk.paper.fields(&format!("g1_{}", slot(2))).unwrap();
+    assert_eq!((text(&back, "summary"), text(&back, "location")), ("Weekly", "Dock 4"));
+    desk.settled().await;
 }
 
 #[tokio::test]

@@ -96,6 +96,13 @@ impl<'a> Planner<'a> {
         }
         let decision = self.with_occurrences(root, occurrences);
         let home = self.carry_out(root, decision, None);
+        if root.link.is_some_and(|link| self.plan.group.unlink.contains(&link.record)) {
+            // It was to be made anew in the calendar and never was: what waits to follow it follows nothing.
+            for pair in occurrences {
+                self.forget_occurrence(pair);
+            }
+            return;
+        }
         match home {
             Home::Linked(link) => {
                 self.look_for_slots_cut_off(root, occurrences);
@@ -242,7 +249,10 @@ impl<'a> Planner<'a> {
     /// An occurrence that is as its series puts it on both sides, if it is there at all.
     fn forget_occurrence(&mut self, pair: &Pair<'_>) {
         self.plan.group.unlink.extend(pair.link.map(|link| link.record.clone()));
-        self.clear_local(pair);
+        // A CRM with tables of its own does not say again what it said of an occurrence when its series is back.
+        if self.rules.own_table || pair.record.is_none_or(|record| record.fields.is_none()) {
+            self.clear_local(pair);
+        }
     }
 
     /// Occurrences whose series is in neither the calendar nor the CRM: single appointments, each for itself.
