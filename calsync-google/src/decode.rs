@@ -16,7 +16,7 @@ use calsync_core::model::{
 };
 use calsync_core::provider::Item;
 use calsync_core::{OperationId, RemoteId, Revision, Zone};
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -204,15 +204,18 @@ fn when(
         Some(_) if end.time_zone == start.time_zone => zone.clone(),
         Some(name) => Zone::new(name).unwrap_or_else(|_| zone.clone()),
     };
-    let start = zoned(start.date_time.as_deref(), zone, "start")?;
-    let end = zoned(end.date_time.as_deref(), end_zone, "end")?;
+    let start = zoned(start.date_time.as_deref(), zone, calendar_zone, "start")?;
+    let end = zoned(end.date_time.as_deref(), end_zone, calendar_zone, "end")?;
     Ok(When::Timed { start, end })
 }
 
 /// The instant, on the clock of `zone`. Google writes times with the calendar's offset, whatever zone the event has.
-fn zoned(time: Option<&str>, zone: Zone, what: &str) -> Result<ZonedTime, String> {
+fn zoned(time: Option<&str>, zone: Zone, calendar: Option<&Zone>, what: &str) -> Result<ZonedTime, String> {
     let time = time.ok_or_else(|| format!("its {what} has neither a date nor a time"))?;
     let read = match DateTime::parse_from_rfc3339(time) {
+        Ok(there) if calendar == Some(&zone) && by_other_zone_data(time, &there, &zone) => {
+            Ok(ZonedTime::new(there.naive_local(), zone))
+        }
         Ok(time) => ZonedTime::at(whole_seconds(time.with_timezone(&Utc)), zone),
         Err(_) => {
             let time = time.parse::<NaiveDateTime>().map_err(|_| format!("its {what} is not a time"))?;
@@ -220,6 +223,14 @@ fn zoned(time: Option<&str>, zone: Zone, what: &str) -> Result<ZonedTime, String
         }
     };
     read.map_err(|_| format!("its {what} is outside the calendar's range"))
+}
+
+/// Whether an offset, written by the clock of `zone`, is what other zone data makes of it: Google's is older or newer than
+/// calsync's, and the two are up to an hour apart. The wall time is what people see and mean, and stays (C12).
+fn by_other_zone_data(text: &str, there: &DateTime<FixedOffset>, zone: &Zone) -> bool {
+    let here = ZonedTime::at(there.with_timezone(&Utc), zone.clone());
+    let apart = here.map(|here| (here.time - there.naive_local()).num_minutes().abs());
+    !text.ends_with('Z') && apart.is_ok_and(|minutes| (1..=60).contains(&minutes))
 }
 
 fn whole_seconds(time: DateTime<Utc>) -> DateTime<Utc> {

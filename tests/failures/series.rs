@@ -272,3 +272,35 @@ async fn g23_a_series_of_whole_days_keeps_its_days_and_its_cancelled_one() {
         desk.settled_after_a_full_listing().await;
     }
 }
+
+/// The same wall time, with the offset that other zone data gives it, in a newer version of the event.
+fn by_other_zone_data(mut event: Value) -> Value {
+    for edge in ["start", "end"] {
+        if let Some(text) = event[edge]["dateTime"].as_str() {
+            let other = if text.ends_with("-07:00") { "-08:00" } else { "-07:00" };
+            event[edge]["dateTime"] = json!(format!("{}{other}", &text[..text.len() - other.len()]));
+            event["etag"] = json!(event["etag"].as_str().unwrap().replace('"', "\"9"));
+        }
+    }
+    event
+}
+
+#[tokio::test]
+async fn c12_other_zone_data_at_google_s_end_moves_nothing_and_writes_nothing() {
+    let desk = Desk::new().await;
+    desk.enter(hour("g1", 8));
+    desk.enter(weekly("s1", "RRULE:FREQ=WEEKLY;COUNT=4"));
+    desk.create(&in_zone("Ours", "2026-12-10T11:00:00", "America/Vancouver")).await;
+    desk.run().await;
+    desk.settled().await;
+    let before = desk.starts().await;
+    desk.after(|_, mut answer| {
+        if let Some(items) = answer["items"].as_array_mut() {
+            *items = items.iter().cloned().map(by_other_zone_data).collect();
+        }
+        answer
+    });
+    desk.settled_after_a_full_listing().await;
+    assert_eq!(desk.starts().await, before);
+    assert!(before.contains(&"2026-12-08T09:00".to_owned()));
+}
