@@ -174,6 +174,13 @@ impl Pass<'_> {
             let (tenant, id) = (&self.binding.tenant, &self.binding.id);
             family = self.engine.shared.store.family(tenant, id, which, root).await?;
         }
+        tracing::warn!(binding = %self.binding.id, family = root, "undecided after {LOOKS_MAX} looks");
+        let warning = format!(
+            "{root}: what has to be known of it changes faster than it is read; left for the next run"
+        );
+        if !self.report.warnings.contains(&warning) {
+            self.report.warnings.push(warning);
+        }
         Ok(FamilyPlan::default())
     }
 

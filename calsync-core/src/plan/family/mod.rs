@@ -141,6 +141,7 @@ impl<'a> Planner<'a> {
                 }
             }
             Home::NewElsewhere => {
+                self.look_for_slots_cut_off(root, occurrences);
                 for pair in occurrences {
                     self.follows_elsewhere(pair);
                 }
@@ -159,14 +160,17 @@ impl<'a> Planner<'a> {
         }
         let Some(until) = recurrence.until() else { return };
         for pair in occurrences {
-            let settled = pair.item.is_none_or(|item| !item.pending && !item.no_such_slot());
-            if let (Some(slot), Some(link)) = (pair.slot, pair.link)
-                && slot > until
-                && settled
-                && link.base.is_some()
-                && !self.rules.fresh.contains(&link.remote)
-            {
-                self.look_at(link);
+            if pair.slot.is_none_or(|slot| slot <= until) || pair.item.is_some_and(RemoteItem::no_such_slot) {
+                continue;
+            }
+            // Also what was seen to be changed there: it may have been, before the series was cut short.
+            let (id, occurrence) = match (pair.link.filter(|link| link.base.is_some()), pair.item) {
+                (Some(link), _) => (&link.remote, link.occurrence()),
+                (None, Some(item)) if item.pending => (&item.id, item.occurrence.clone()),
+                _ => continue,
+            };
+            if !self.rules.fresh.contains(id) {
+                self.plan.look_remote.push((id.clone(), occurrence));
             }
         }
     }
@@ -234,6 +238,10 @@ impl<'a> Planner<'a> {
             return;
         }
         let Some(link) = pair.link else { return self.clear_local(pair) };
+        // Nothing of it is in the calendar's series either.
+        if pair.moved_house || pair.item.is_some_and(RemoteItem::no_such_slot) {
+            return self.forget_occurrence(pair);
+        }
         let Some(item) = pair.item else { return self.look_at(link) };
         let seen = match (&item.seen, pair.base()) {
             (Seen::Base, Some(State::Live(fields))) => Seen::Live(fields.clone()),

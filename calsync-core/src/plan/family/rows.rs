@@ -1,6 +1,7 @@
 //! Links, operations, and the rows that tell people what was decided.
 
 use super::Planner;
+use crate::host::RecordChange;
 use crate::id::{OperationId, RecordId};
 use crate::model::{Fields, State, Unit, normalise};
 use crate::plan::ids;
@@ -60,10 +61,29 @@ impl<'a> Planner<'a> {
         if !self.rules.own_table || !self.plan.writes() {
             return;
         }
+        let mut expects: Vec<Expect> = Vec::new();
         for record in self.family.local.iter().filter_map(|mark| mark.record.as_ref()) {
             let version = record.fields.is_some().then(|| record.version.clone());
-            self.plan.group.expects.push(Expect { record: record.id.clone(), version });
+            expects.push(Expect { record: record.id.clone(), version });
         }
+        // An occurrence is made for whoever has its series: if that changed unseen, it is decided anew.
+        let series = self.plan.group.records.iter().filter_map(|write| match &write.change {
+            RecordChange::Create { occurrence, .. } => {
+                occurrence.as_ref().map(|occurrence| &occurrence.series)
+            }
+            _ => None,
+        });
+        for series in series.collect::<BTreeSet<_>>() {
+            let written = self.plan.group.records.iter().any(|write| write.id == *series);
+            let version = self.family.links.iter().find(|link| link.record == *series);
+            if let Some(version) = version.and_then(|link| link.version.clone())
+                && !written
+                && !expects.iter().any(|expect| expect.record == *series)
+            {
+                expects.push(Expect { record: series.clone(), version: Some(version) });
+            }
+        }
+        self.plan.group.expects.extend(expects);
     }
 
     /// The journal goes with the group, so that there is an entry exactly when a write was planned, and once.
