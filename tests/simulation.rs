@@ -88,7 +88,12 @@ fn seeds_that_once_ended_wrong_end_well() {
         .chain(without.iter().map(|seed| (*seed, false, false)))
         .chain(own_tables.iter().map(|seed| (*seed, false, true)))
         .chain([6691, 21_659, 35_673, 1_022_117].map(|seed| (seed, true, true)))
-        .chain([(1_029_057, false, false), (1_031_357, true, false), (1_031_375, true, false)]);
+        .chain([
+            (1_029_057, false, false),
+            (1_031_357, true, false),
+            (1_031_375, true, false),
+            (2_000_907, true, false),
+        ]);
     for (seed, splits, own_tables) in seeds {
         let settings = WorldSettings { splits, own_tables, ..WorldSettings::of(seed) };
         let ended = run_history(seed, settings, None);

@@ -4,6 +4,7 @@ use super::desk::{AMY, BOB, Desk, EVE, Setup, hour, in_zone, timed, with};
 use calsync_core::model::{Recurrence, Slot, When};
 use calsync_core::plan::Action;
 use calsync_core::provider::Mail;
+use calsync_testkit::fake_google::FakeGoogle;
 use serde_json::{Value, json};
 
 fn weekly(id: &str, rule: &str) -> Value {
@@ -303,4 +304,28 @@ async fn c12_other_zone_data_at_google_s_end_moves_nothing_and_writes_nothing() 
     desk.settled_after_a_full_listing().await;
     assert_eq!(desk.starts().await, before);
     assert!(before.contains(&"2026-12-08T09:00".to_owned()));
+}
+
+#[tokio::test]
+async fn c11_a_cancelled_slot_that_is_listed_before_its_series_stays_cancelled() {
+    let apart = |fake: &mut FakeGoogle| fake.behaviour_mut().master_write_touches_exceptions = false;
+    let desk = Setup::default().fake(apart).desk().await;
+    desk.run().await;
+    desk.enter(weekly("s1", "RRULE:FREQ=WEEKLY;COUNT=4"));
+    let (from, to) = ("2026-12-01T00:00:00Z".parse().unwrap(), "2027-12-01T00:00:00Z".parse().unwrap());
+    let second = desk.fake().instances(AMY, from, to)[1]["id"].as_str().unwrap().to_owned();
+    desk.remove(&second);
+    // Somebody edits the series while it is listed: it has left this listing and comes with the next.
+    desk.after(|_, mut answer| {
+        if let Some(items) = answer["items"].as_array_mut() {
+            items.retain(|item| !item["recurringEventId"].is_null());
+        }
+        answer
+    });
+    desk.run().await;
+    desk.undisturbed();
+    desk.retouch("s1", json!({"location": "Dock 4"}));
+    desk.run().await;
+    assert_eq!(same_on_both_sides(&desk).await.len(), 3);
+    desk.settled_after_a_full_listing().await;
 }

@@ -92,6 +92,11 @@ impl<'a> Planner<'a> {
                 let link = self.link_of(pair, item, Some(root));
                 self.settle_books(pair, &link, Some(State::Gone));
             }
+            // A cancelled slot of a series that may still come: a listing that is read while people edit can show it first.
+            (None, Some(item), ..) if item.occurrence.is_some() => {
+                self.plan.group.remote.push(RemoteItem { pending: false, ..item.clone() });
+                self.clear_local(pair);
+            }
             // Never linked and gone on both sides, or gone where the other side never had it: forget it.
             (None, item, ..) => {
                 self.plan.group.forget.extend(item.map(|item| item.key.clone()));
