@@ -13,6 +13,8 @@ mod desk;
 mod guests;
 #[path = "failures/kinds.rs"]
 mod kinds;
+#[path = "failures/leases.rs"]
+mod leases;
 #[path = "failures/listing.rs"]
 mod listing;
 #[path = "failures/recovery.rs"]
