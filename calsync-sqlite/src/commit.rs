@@ -8,7 +8,7 @@ use crate::appointment;
 use crate::db::{int, one, run, sql, to_json};
 use calsync_core::model::State;
 use calsync_core::store::own::{OwnRow, Ruling};
-use calsync_core::store::{Batch, Committed, Entry, Group, Lease, Link, LocalMark};
+use calsync_core::store::{Batch, Committed, Entry, Group, Lease, Link, LocalMark, Which};
 use calsync_core::{BindingId, Error, ErrorKind, RecordId, Result, Version};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior};
@@ -114,7 +114,7 @@ impl Writing<'_> {
 
     /// Everything of a binding but its journal, runs and plans.
     fn forget(&self, binding: &BindingId) -> Result<()> {
-        for table in ["state", "link", "remote", "mark", "outbox"] {
+        for table in ["state", "link", "remote", "mark", "held", "outbox"] {
             let statement = format!("DELETE FROM calsync_{table} WHERE tenant = ?1 AND binding = ?2");
             run(self.db, &statement, (self.tenant, binding.as_str()))?;
         }
@@ -192,7 +192,20 @@ impl Writing<'_> {
             let plan = plan.map(|plan| plan.as_str());
             run(self.db, statement, (self.tenant, plan, int(row.number)?, to_json(row)?))?;
         }
+        if let Some(plan) = &batch.drop_plan {
+            let key = (self.tenant, plan.as_str());
+            run(self.db, "DELETE FROM calsync_plan_row WHERE tenant = ?1 AND plan = ?2", key)?;
+            run(self.db, "DELETE FROM calsync_plan WHERE tenant = ?1 AND id = ?2", key)?;
+        }
         Ok(())
+    }
+}
+
+/// A side as its column names it.
+fn side_name(side: Which) -> &'static str {
+    match side {
+        Which::Remote => "remote",
+        Which::Local => "local",
     }
 }
 
@@ -241,6 +254,16 @@ impl Rows<'_> {
         }
         for entry in &group.outbox {
             self.entry(entry)?;
+        }
+        for (side, root) in &group.release {
+            let statement =
+                "DELETE FROM calsync_held WHERE tenant = ?1 AND binding = ?2 AND side = ?3 AND root = ?4";
+            run(self.db, statement, (self.tenant, self.binding, side_name(*side), root))?;
+        }
+        for (side, root) in &group.hold {
+            let statement =
+                "INSERT OR IGNORE INTO calsync_held (tenant, binding, side, root) VALUES (?1, ?2, ?3, ?4)";
+            run(self.db, statement, (self.tenant, self.binding, side_name(*side), root))?;
         }
         for line in &group.journal {
             let statement =

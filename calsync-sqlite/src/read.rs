@@ -105,6 +105,58 @@ impl Scope<'_> {
         bodies(self.db, &query, (self.tenant, self.binding, after, int(generation)?, limit(count_max)))
     }
 
+    pub(crate) fn unlinked_remote(
+        &self,
+        after: Option<&RemoteKey>,
+        count_max: usize,
+    ) -> Result<Vec<RemoteItem>> {
+        // Of a series and of a single record, root and key are the same. Whether it was seen alive only the body says.
+        let mut found: Vec<RemoteItem> = Vec::new();
+        let mut after = after.cloned();
+        while found.len() < count_max {
+            let (beyond, key) = beyond(after.as_ref().map(RemoteKey::as_str));
+            let query = format!(
+                "SELECT body FROM calsync_remote r WHERE tenant = ?1 AND binding = ?2 AND pending = 1
+                 AND root {beyond} ?3 AND key = root
+                 AND NOT EXISTS (SELECT 1 FROM calsync_link l WHERE l.tenant = r.tenant AND l.binding = r.binding
+                   AND l.key = r.key)
+                 ORDER BY root LIMIT ?4"
+            );
+            let asked = limit(count_max - found.len());
+            let items: Vec<RemoteItem> = bodies(self.db, &query, (self.tenant, self.binding, key, asked))?;
+            let Some(last) = items.last() else { break };
+            after = Some(last.key.clone());
+            found.extend(items.into_iter().filter(RemoteItem::stands_alone));
+        }
+        Ok(found)
+    }
+
+    pub(crate) fn unlinked_local(
+        &self,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<LocalMark>> {
+        let (beyond, after) = beyond(after.map(RecordId::as_str));
+        let query = format!(
+            "SELECT body FROM calsync_mark m WHERE tenant = ?1 AND binding = ?2 AND root {beyond} ?3 AND record = root
+             AND NOT EXISTS (SELECT 1 FROM calsync_link l WHERE l.tenant = m.tenant AND l.binding = m.binding
+               AND l.record = m.record)
+             ORDER BY root LIMIT ?4"
+        );
+        let marks: Vec<LocalMark> =
+            bodies(self.db, &query, (self.tenant, self.binding, after, limit(count_max)))?;
+        marks.into_iter().map(|mark| self.filled(mark)).collect()
+    }
+
+    pub(crate) fn held(&self) -> Result<Vec<(Which, String)>> {
+        let query =
+            "SELECT side, root FROM calsync_held WHERE tenant = ?1 AND binding = ?2 ORDER BY side DESC, root";
+        all(self.db, query, (self.tenant, self.binding), |row| {
+            let side = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+            Ok((if side == "remote" { Which::Remote } else { Which::Local }, row.get(1)?))
+        })
+    }
+
     pub(crate) fn linked(&self) -> Result<u64> {
         let query = "SELECT count(*) FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND live = 1";
         let count = one(self.db, query, (self.tenant, self.binding), |row| Ok(row.get(0)?))?;

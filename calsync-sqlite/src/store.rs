@@ -11,8 +11,8 @@ use calsync_core::clock::Clock;
 use calsync_core::host::Changes;
 use calsync_core::model::Record;
 use calsync_core::store::{
-    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, PlanHeader, RemoteItem, RunRow, Store,
-    StoredRow, Which, gather,
+    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
+    Store, StoredRow, Which, gather,
 };
 use calsync_core::{
     AgentId, BindingId, Error, ErrorKind, InstallationId, PlanId, Position, RecordId, RemoteKey, Result,
@@ -194,6 +194,32 @@ impl Store for SqliteStore {
     async fn family(&self, tenant: &Tenant, binding: &BindingId, which: Which, root: &str) -> Result<Family> {
         let root = root.to_owned();
         self.read_of(tenant, binding, move |mut of| gather::family(&mut of, which, &root)).await
+    }
+
+    async fn unlinked_remote(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RemoteKey>,
+        count_max: usize,
+    ) -> Result<Vec<RemoteItem>> {
+        let after = after.cloned();
+        self.read_of(tenant, binding, move |of| of.unlinked_remote(after.as_ref(), count_max)).await
+    }
+
+    async fn unlinked_local(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<LocalMark>> {
+        let after = after.cloned();
+        self.read_of(tenant, binding, move |of| of.unlinked_local(after.as_ref(), count_max)).await
+    }
+
+    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
+        self.read_of(tenant, binding, |of| of.held()).await
     }
 
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {

@@ -5,8 +5,8 @@ use calsync_core::binding::{Binding, BindingState};
 use calsync_core::host::Changes;
 use calsync_core::model::Record;
 use calsync_core::store::{
-    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, PlanHeader, RemoteItem, RunRow, Store,
-    StoredRow, Which,
+    Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
+    Store, StoredRow, Which,
 };
 use calsync_core::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Result, Tenant,
@@ -119,6 +119,30 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
 
     async fn family(&self, tenant: &Tenant, binding: &BindingId, which: Which, root: &str) -> Result<Family> {
         tapped!(self, "family", self.inner.family(tenant, binding, which, root))
+    }
+
+    async fn unlinked_remote(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RemoteKey>,
+        count_max: usize,
+    ) -> Result<Vec<RemoteItem>> {
+        tapped!(self, "unlinked_remote", self.inner.unlinked_remote(tenant, binding, after, count_max))
+    }
+
+    async fn unlinked_local(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<LocalMark>> {
+        tapped!(self, "unlinked_local", self.inner.unlinked_local(tenant, binding, after, count_max))
+    }
+
+    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
+        tapped!(self, "held", self.inner.held(tenant, binding))
     }
 
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {

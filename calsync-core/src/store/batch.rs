@@ -4,7 +4,9 @@
 //! are applied one after the other: a group whose expectations do not hold is left out whole, and the others still count. So a
 //! record that a user edited a moment ago costs its own series another look, and nobody else's.
 
-use super::rows::{Entry, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow};
+use super::rows::{
+    Entry, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, Which,
+};
 use crate::binding::{Binding, BindingState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::RecordWrite;
@@ -37,6 +39,8 @@ pub struct Batch {
     pub plan_rows: Vec<StoredRow>,
     /// The plan that `plan_rows` belong to, where `plan` is not set; its header is left as it is.
     pub plan_of: Option<crate::id::PlanId>,
+    /// A plan to forget, with its rows.
+    pub drop_plan: Option<crate::id::PlanId>,
     /// New settings; they replace settings of exactly one version less, or none when the version is 1.
     pub put_binding: Option<Binding>,
     /// Forget the binding: settings, progress, links, observations, marks, outbox. Journal, runs and plans stay. Done first;
@@ -61,6 +65,7 @@ impl Batch {
             plan: None,
             plan_rows: Vec::new(),
             plan_of: None,
+            drop_plan: None,
             put_binding: None,
             drop_binding: false,
             release: false,
@@ -94,6 +99,7 @@ impl Batch {
             || self.run.is_some()
             || self.plan.is_some()
             || self.plan_of.is_some()
+            || self.drop_plan.is_some()
             || !self.plan_rows.is_empty()
             || self.drop_binding
             || self.forget_before.is_some()
@@ -173,6 +179,10 @@ pub struct Group {
     pub outbox: Vec<Entry>,
     /// Outbox entries to drop.
     pub outbox_drop: Vec<OperationId>,
+    /// Roots to leave waiting because a reviewer deselected them: those of the calendar and those of the CRM.
+    pub hold: Vec<(Which, String)>,
+    /// Roots that wait no longer.
+    pub release: Vec<(Which, String)>,
     /// What to write down.
     pub journal: Vec<JournalEntry>,
 }
@@ -186,11 +196,16 @@ impl Group {
                 && self.unmark.is_empty()
                 && self.unmark_any.is_empty()
                 && self.outbox_drop.is_empty()
+                && self.release.is_empty()
                 && self.journal.is_empty())
     }
 
     fn keeps_rows(&self) -> bool {
-        !(self.links.is_empty() && self.remote.is_empty() && self.marks.is_empty() && self.outbox.is_empty())
+        !(self.links.is_empty()
+            && self.remote.is_empty()
+            && self.marks.is_empty()
+            && self.outbox.is_empty()
+            && self.hold.is_empty())
     }
 }
 

@@ -99,6 +99,27 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The family of one root, pending or not. `which` says whose root `root` is.
     async fn family(&self, tenant: &Tenant, binding: &BindingId, which: Which, root: &str) -> Result<Family>;
 
+    /// Pending observations of series and single records that were seen alive and that no link belongs to, by key after `after`.
+    async fn unlinked_remote(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RemoteKey>,
+        count_max: usize,
+    ) -> Result<Vec<RemoteItem>>;
+
+    /// Marks of series and single records that no link belongs to, by record after `after`, with the record filled in.
+    async fn unlinked_local(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<LocalMark>>;
+
+    /// The roots that wait because a reviewer deselected them, in order.
+    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>>;
+
     /// How many links of the binding are alive.
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64>;
 

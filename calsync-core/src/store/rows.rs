@@ -116,6 +116,11 @@ impl RemoteItem {
         }
     }
 
+    /// Whether it is a series or a single record that was seen alive: what can be the counterpart of a CRM record.
+    pub fn stands_alone(&self) -> bool {
+        self.key.as_str() == self.root.as_str() && matches!(self.seen, Seen::Live(_))
+    }
+
     /// Whether this is the observation that a series has nothing in a slot.
     pub(crate) fn no_such_slot(&self) -> bool {
         self.occurrence.is_some() && self.seen == Seen::Gone && self.writable == Writable::Nothing

@@ -66,6 +66,15 @@ CREATE TABLE calsync_mark (
 ) STRICT;
 CREATE INDEX calsync_mark_root ON calsync_mark (tenant, binding, root);
 
+-- Roots that a reviewer deselected: those of the calendar (remote) and of the CRM (local).
+CREATE TABLE calsync_held (
+  tenant  TEXT NOT NULL,
+  binding TEXT NOT NULL,
+  side    TEXT NOT NULL CHECK (side IN ('remote', 'local')),
+  root    TEXT NOT NULL,
+  UNIQUE (tenant, binding, side, root)
+) STRICT;
+
 -- AUTOINCREMENT, here and below: a number is never given twice, not even after its row was dropped.
 CREATE TABLE calsync_outbox (
   sequence  INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -5,6 +5,7 @@ mod family;
 mod isolation;
 mod lease;
 mod own;
+mod review;
 mod rows;
 
 use super::case::Case;
@@ -28,10 +29,18 @@ pub(super) const START: DateTime<Utc> = DateTime::from_timestamp(1_795_435_200, 
 
 /// All cases, in the order in which a new store is best made to pass them.
 pub(super) fn cases() -> Vec<Case> {
-    [lease::cases(), commit::cases(), rows::cases(), own::cases(), family::cases(), isolation::cases()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        lease::cases(),
+        commit::cases(),
+        rows::cases(),
+        own::cases(),
+        family::cases(),
+        review::cases(),
+        isolation::cases(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// What a case stands on: an empty store with one binding.

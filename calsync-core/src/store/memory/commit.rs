@@ -220,6 +220,9 @@ fn apply(tenant: &mut TenantData, sequence: &mut u64, batch: Batch, ruled: &[Rul
     if let Some((_, rows)) = plan.and_then(|plan| tenant.plans.get_mut(&plan)) {
         rows.extend(batch.plan_rows.into_iter().map(|row| (row.number, row)));
     }
+    if let Some(plan) = &batch.drop_plan {
+        tenant.plans.remove(plan);
+    }
     if let Some(binding) = batch.put_binding {
         tenant.bindings.insert(binding.id.clone(), binding);
     }
@@ -271,5 +274,9 @@ fn apply_group(
         });
         rows.outbox.insert(entry);
     }
+    for root in &group.release {
+        rows.held.remove(root);
+    }
+    rows.held.extend(group.hold);
     rows.journal.extend(group.journal);
 }

@@ -192,6 +192,48 @@ impl Store for MemoryStore {
         self.rows(tenant, binding, |mut rows| gather::family(&mut rows, which, root))
     }
 
+    async fn unlinked_remote(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RemoteKey>,
+        count_max: usize,
+    ) -> Result<Vec<RemoteItem>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        Ok(self.rows(tenant, binding, |rows| {
+            let items = rows.of.remote.by_key.range((after.map_or(Unbounded, Excluded), Unbounded));
+            let unlinked = |item: &&RemoteItem| {
+                item.pending && item.stands_alone() && rows.of.links.of_key(&item.key).is_none()
+            };
+            items.map(|(_, item)| item).filter(unlinked).take(count_max).cloned().collect()
+        }))
+    }
+
+    async fn unlinked_local(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<LocalMark>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        Ok(self.rows(tenant, binding, |rows| {
+            let marks = rows.of.marks.by_record.range((after.map_or(Unbounded, Excluded), Unbounded));
+            let unlinked =
+                |mark: &&LocalMark| mark.id == mark.root && !rows.of.links.by_record.contains_key(&mark.id);
+            marks
+                .map(|(_, mark)| mark)
+                .filter(unlinked)
+                .take(count_max)
+                .map(|mark| rows.filled(mark))
+                .collect()
+        }))
+    }
+
+    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
+        Ok(self.rows(tenant, binding, |rows| rows.of.held.iter().cloned().collect()))
+    }
+
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {
         Ok(self.rows(tenant, binding, |rows| rows.of.links.living()))
     }
@@ -421,6 +463,7 @@ fn binding_snapshot(rows: &BindingData) -> Value {
         "links": rows.links.by_record.values().collect::<Vec<_>>(),
         "remote": rows.remote.by_key.values().collect::<Vec<_>>(),
         "marks": rows.marks.by_record.values().collect::<Vec<_>>(),
+        "held": rows.held,
         "outbox": rows.outbox.by_sequence.values().collect::<Vec<_>>(),
         "runs": rows.runs,
         "journal": rows.journal,

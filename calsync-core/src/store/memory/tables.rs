@@ -7,7 +7,7 @@ use crate::binding::{Binding, BindingState};
 use crate::id::{AgentId, BindingId, OperationId, PlanId, RecordId, RemoteId, RemoteKey, Tenant, Version};
 use crate::model::{Record, State};
 use crate::store::own::OwnRow;
-use crate::store::{Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow};
+use crate::store::{Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, Which};
 use chrono::{DateTime, Duration, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -149,6 +149,7 @@ pub(super) struct BindingData {
     pub(super) remote: Items,
     pub(super) marks: Marks,
     pub(super) outbox: Outbox,
+    pub(super) held: BTreeSet<(Which, String)>,
     pub(super) runs: Vec<RunRow>,
     pub(super) journal: Vec<JournalEntry>,
 }
