@@ -170,14 +170,14 @@ async fn g39_a_private_event_stays_private_and_out_of_every_log() {
         "visibility": "private", "attendees": [{"email": AMY}, {"email": EVE, "comment": "canary comment"}]});
     desk.enter(with(hour("g1", 1), secret.clone()));
     desk.enter(with(hour("g2", 2), with(secret, json!({"visibility": "confidential"}))));
+    let plan = desk.engine.plan(&desk.binding).await.unwrap();
+    let _ = write!(printed, "{plan}{plan:?}");
     let mut keep = |report: &calsync_core::Report| {
         let _ = write!(printed, "{report}{report:?}");
         for row in &report.rows {
             let _ = write!(printed, "{row}{row:?}");
         }
     };
-    let plan = desk.engine.plan(&desk.binding).await.unwrap();
-    keep(&plan.report);
     keep(&desk.run().await);
     let shown = desk.shown().await;
     assert_eq!(shown.len(), 2);

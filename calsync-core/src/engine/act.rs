@@ -21,6 +21,7 @@ const LOOKS_MAX: u32 = 5;
 impl Pass<'_> {
     /// One pass over everything pending; whether anything was stored.
     pub(super) async fn act(&mut self) -> Result<bool> {
+        self.pair_up().await?;
         let hold = self.guard().await?;
         let mut changed = false;
         for which in [Which::Remote, Which::Local] {
@@ -35,6 +36,9 @@ impl Pass<'_> {
                 let mut written: Vec<Vec<RecordId>> = Vec::new();
                 for family in families {
                     let root = family.root(which).unwrap_or_default().to_owned();
+                    if self.planned_with_counterpart(which, &root) {
+                        continue;
+                    }
                     let plan = self.decide(which, &root, family, hold).await?;
                     if !plan.frozen && plan.writes() {
                         written.push(plan.group.records.iter().map(|write| write.id.clone()).collect());
@@ -144,6 +148,8 @@ impl Pass<'_> {
             organises: self.organises,
             fresh,
             occurrences_read,
+            pairing: &self.pairing,
+            held: &self.held,
             hold_deletions: hold,
             run: &self.run,
             now: self.now(),
@@ -161,6 +167,7 @@ impl Pass<'_> {
     ) -> Result<FamilyPlan> {
         let mut fresh = BTreeSet::new();
         let mut occurrences_read = false;
+        family = self.with_counterpart(which, root, family).await?;
         for _ in 0..LOOKS_MAX {
             let plan = self.plan_with(&family, hold, &fresh, occurrences_read);
             if plan.frozen || !plan.looks() {
@@ -173,6 +180,7 @@ impl Pass<'_> {
             self.look(&family, &plan.look_remote, &plan.look_local, &mut fresh).await?;
             let (tenant, id) = (&self.binding.tenant, &self.binding.id);
             family = self.engine.shared.store.family(tenant, id, which, root).await?;
+            family = self.with_counterpart(which, root, family).await?;
         }
         tracing::warn!(binding = %self.binding.id, family = root, "undecided after {LOOKS_MAX} looks");
         let warning = format!(
@@ -185,7 +193,7 @@ impl Pass<'_> {
     }
 
     /// What was to be written has moved: whatever is there now is decided about in the next pass.
-    async fn look_again(&mut self, records: &[RecordId]) -> Result<()> {
+    pub(super) async fn look_again(&mut self, records: &[RecordId]) -> Result<()> {
         let records = self.engine.shared.store.records(&self.binding.tenant, records).await?;
         let marks = records.iter().map(|record| LocalMark::of(record, false)).collect();
         let mut batch = self.batch();

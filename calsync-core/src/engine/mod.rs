@@ -5,6 +5,7 @@
 //! it was given; a simulation can poll it on an executor of its own and crash it by dropping the future.
 
 mod act;
+mod adopt;
 mod appointments;
 mod bind;
 mod builder;
@@ -18,7 +19,7 @@ mod tests;
 
 pub use appointments::{Appointments, Shown};
 pub use builder::EngineBuilder;
-pub use plan::{Plan, PlanRows};
+pub use plan::{Imported, Match, Plan, PlanRow, PlanRows, RowState};
 
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};

@@ -10,10 +10,11 @@ use crate::binding::{Binding, BindingState, LastError};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BindingId, InstallationId, RunId};
+use crate::plan::adopt::Pairing;
 use crate::plan::ids;
 use crate::provider::{Effort, Provider};
 use crate::report::{Listed, Report};
-use crate::store::{Batch, Lease, Outcome, RunRow};
+use crate::store::{Batch, Lease, Outcome, RunRow, Which};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +33,10 @@ pub(super) struct Pass<'a> {
     pub own_calendars: BTreeSet<String>,
     /// Whether this binding, of all that the agent has, invites guests.
     pub organises: bool,
+    /// What both sides had before anything linked it, as found for the plans that are made now.
+    pub pairing: Pairing,
+    /// The roots that a reviewer deselected.
+    pub held: BTreeSet<(Which, String)>,
     pub run: RunId,
     /// The monotonic reading at which the lease was taken or last renewed.
     pub leased: Duration,
@@ -91,6 +96,8 @@ impl Engine {
             effort: Effort::until(leased + self.shared.settings.run_time_max),
             own_calendars,
             organises,
+            pairing: Pairing::default(),
+            held: BTreeSet::new(),
             run,
             leased,
             trouble: None,

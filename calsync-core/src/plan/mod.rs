@@ -5,6 +5,7 @@
 //! store come out. A record that needs writes on both sides gets the CRM's first; the calendar's follows in the next pass,
 //! made from what was then agreed.
 
+pub mod adopt;
 pub mod decide;
 mod family;
 pub mod ids;
@@ -15,14 +16,14 @@ mod scope;
 pub mod settle;
 pub mod sighting;
 
-pub use family::plan_family;
-pub use row::{Action, Row, Waiting};
+pub use family::{is_held, plan_family};
+pub use row::{Action, GUESTS_MAX, Row, Waiting};
 
 use crate::binding::Binding;
 use crate::id::{InstallationId, RecordId, RemoteId, RunId};
 use crate::model::RemoteOccurrence;
 use crate::provider::Provider;
-use crate::store::Group;
+use crate::store::{Group, Which};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 
@@ -45,6 +46,10 @@ pub struct Rules<'a> {
     pub fresh: &'a BTreeSet<RemoteId>,
     /// Whether the changed occurrences of the series were read for this very plan.
     pub occurrences_read: bool,
+    /// What both sides had before anything linked it.
+    pub pairing: &'a adopt::Pairing,
+    /// The roots that a reviewer deselected.
+    pub held: &'a BTreeSet<(Which, String)>,
     /// Whether deletions in the CRM and in the calendar are held back by the guard.
     pub hold_deletions: (bool, bool),
     /// The run, for the journal.

@@ -25,6 +25,8 @@ pub enum Action {
     DeleteLocal,
     /// Deleted in the calendar.
     DeleteRemote,
+    /// On both sides already: linked, and compared from now on.
+    Join,
     /// It waits, with a reason and a way out.
     Wait,
     /// It is left alone, as the binding says.
@@ -42,6 +44,7 @@ impl Action {
             Self::Merge => "merge both",
             Self::DeleteLocal => "remove in CRM",
             Self::DeleteRemote => "delete in calendar",
+            Self::Join => "join",
             Self::Wait => "wait",
             Self::Skip => "leave alone",
         }
@@ -57,6 +60,7 @@ impl Action {
             | Self::UpdateLocal
             | Self::DeleteLocal
             | Self::Merge
+            | Self::Join
             | Self::Wait
             | Self::Skip => Which::Local,
         }
@@ -85,7 +89,14 @@ pub enum Waiting {
     Refused,
     /// It is written in this run, after its series.
     AfterSeries,
+    /// A reviewer deselected it; somebody selects it in a later plan.
+    Deselected,
+    /// It may be the same as something on the other side; somebody says which, or none, in a plan.
+    Ambiguous,
 }
+
+/// How many guests a row names; the counts go on.
+pub const GUESTS_MAX: usize = 50;
 
 /// One record of a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +113,9 @@ pub struct Row {
     pub again: bool,
     /// The title, for people; `None` for private appointments.
     pub summary: Option<String>,
+    /// When it is or begins, in wall-clock time with its zone, or the day; for people.
+    #[serde(default)]
+    pub starts: Option<String>,
     /// Why.
     pub reason: String,
     /// The units concerned.
@@ -116,6 +130,12 @@ pub struct Row {
     pub waiting: Option<Waiting>,
     /// Whether both sides had changed the same unit, or one side what the other deleted.
     pub conflict: bool,
+    /// What it may be the same as on the other side, where somebody has to say: ids there.
+    #[serde(default)]
+    pub candidates: Vec<String>,
+    /// The addresses of the guests concerned by a write to the calendar, [`GUESTS_MAX`] at most; none for private appointments.
+    #[serde(default)]
+    pub guests: Vec<String>,
     /// How many guests would be told by mail.
     pub guests_told: u32,
     /// How many guests would not be told.

@@ -126,7 +126,7 @@ pub fn acknowledge(
         group.unmark.push((entry.record.clone(), version.clone()));
     }
     let version_from_write = !group.records.is_empty();
-    group.links.push(LinkPut { link, version_from_write });
+    group.links.push(LinkPut { link: link.adopted_until_agreed(), version_from_write });
     group
 }
 
@@ -161,7 +161,7 @@ pub fn applied(entry: &Entry, link: &Link, item: Option<&RemoteItem>, answer: &A
     if let (Some(decided), true) = (decided, agrees) {
         group.unmark.push((link.record.clone(), decided.clone()));
     }
-    group.links.push(settled.into());
+    group.links.push(settled.adopted_until_agreed().into());
     Some(group)
 }
 

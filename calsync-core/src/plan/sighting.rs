@@ -8,7 +8,7 @@ use super::ids;
 use super::observe::of_the_copy;
 use super::settle::unreadable;
 use crate::binding::Binding;
-use crate::id::{InstallationId, RecordId, RemoteKey};
+use crate::id::{InstallationId, RecordId, RemoteId, RemoteKey};
 use crate::model::{RemoteRecord, State};
 use crate::provider::{Item, Provider};
 use crate::store::{Link, RemoteItem, Seen};
@@ -120,7 +120,7 @@ pub fn made_by_us(
         provider.create_id(&ids::remote_hash(installation, &binding.tenant, calendar, &of, incarnation))
     };
     let incarnation = (0..INCARNATIONS_MAX).find(|incarnation| id(*incarnation) == record.id)?;
-    Some(found(record, of, incarnation))
+    Some(Link { incarnation, ..found(&record.id, of) })
 }
 
 /// The link that a record would get whose CRM record was made from it under an older binding to the same calendar. Whether
@@ -129,24 +129,25 @@ pub fn made_from_it(record: &RemoteRecord, installation: &InstallationId, bindin
     if record.occurrence.is_some() || record.state == State::Gone {
         return None;
     }
-    Some(found(record, ids::record_id(installation, binding, &record.key()), 0))
+    Some(found(&record.id, ids::record_id(installation, binding, &record.key())))
 }
 
 /// A link without a base: what both sides have is compared when it is decided about.
-fn found(record: &RemoteRecord, of: RecordId, incarnation: u32) -> Link {
+pub fn found(remote: &RemoteId, record: RecordId) -> Link {
     Link {
-        record: of.clone(),
-        record_root: of,
-        key: record.key(),
-        remote: record.id.clone(),
-        remote_root: record.id.clone(),
+        record_root: record.clone(),
+        record,
+        key: RemoteKey::of(remote, None),
+        remote: remote.clone(),
+        remote_root: remote.clone(),
         slot: None,
         base: None,
         normaliser: crate::model::normalise::VERSION,
         version: None,
         revision: None,
-        incarnation,
+        incarnation: 0,
         mirror: false,
+        adopted: true,
         answer: None,
     }
 }

@@ -39,6 +39,10 @@ pub struct Link {
     /// of it, so that nobody is invited twice.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub mirror: bool,
+    /// Both sides had it before they were linked, and have not yet agreed: putting them in step is a repair, about which nobody
+    /// is mailed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub adopted: bool,
     /// A person's answer to a conflict.
     pub answer: Option<Answer>,
 }
@@ -222,6 +226,11 @@ pub enum Intent {
 }
 
 impl Link {
+    /// Ends the quiet time of what was adopted, if both sides agree from now on.
+    pub(crate) fn adopted_until_agreed(self) -> Self {
+        Self { adopted: self.adopted && (self.version.is_none() || self.revision.is_none()), ..self }
+    }
+
     /// Which occurrence of which series it stands for in the calendar; `None` for a series, and for what stands by itself.
     pub(crate) fn occurrence(&self) -> Option<RemoteOccurrence> {
         let slot = self.slot.filter(|_| self.remote_root != self.remote)?;

@@ -236,6 +236,7 @@ fn link_in(record: &str, record_root: &str, key: &str, remote_root: &str) -> Lin
         incarnation: 0,
         answer: None,
         mirror: false,
+        adopted: false,
     }
 }
 

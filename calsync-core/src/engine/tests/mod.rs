@@ -1,6 +1,8 @@
 //! The engine against a calendar on paper and the store in memory: one round trip a test.
 
+mod adopt;
 mod paper;
+mod review;
 
 use super::{Appointments, Engine};
 use crate::binding::{Binding, DeletionsMax, EditOrDelete, NewBinding, Policy};

@@ -42,6 +42,7 @@ impl<'a> Planner<'a> {
         settled.version = pair.version().cloned();
         settled.revision = pair.revision().cloned();
         settled.answer = None;
+        settled.adopted = false;
         settled.mirror = pair.mirror;
         if let Some(item) = pair.item {
             settled.remote = item.id.clone();

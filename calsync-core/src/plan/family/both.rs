@@ -136,6 +136,7 @@ impl<'a> Planner<'a> {
         settled.normaliser = normalise::VERSION;
         settled.version = if local_agrees { pair.version().cloned() } else { None };
         settled.revision = if remote_agrees { Some(item.revision.clone()) } else { None };
+        let settled = settled.adopted_until_agreed();
         if pair.link != Some(&settled) {
             self.plan.group.links.push(settled.into());
         }

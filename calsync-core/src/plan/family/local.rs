@@ -231,6 +231,7 @@ impl<'a> Planner<'a> {
             link.remote = item.id.clone();
         }
         let in_step = link.revision.is_some();
+        link.adopted &= !(in_step && agrees);
         self.plan.group.records.push(write);
         self.plan.group.links.push(LinkPut { link, version_from_write: agrees });
         if in_step {

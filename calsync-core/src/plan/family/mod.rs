@@ -6,9 +6,12 @@
 
 mod books;
 mod both;
+mod join;
 mod local;
 mod remote;
 mod rows;
+
+pub use join::is_held;
 
 use super::decide::{Decision, Delta, decide};
 use super::observe::{Pair, organizer, pairs};
@@ -44,9 +47,11 @@ pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
         return planner.plan;
     }
     match &pairs.root {
+        _ if planner.held() => planner.leave_deselected(all()),
         Some(root) => planner.series(root, &pairs.occurrences),
         None => planner.rootless(&pairs.occurrences),
     }
+    planner.join_up(pairs.root.as_ref());
     planner.drop_replaced_intents();
     planner.write_down();
     planner.expect_what_was_read();
@@ -81,6 +86,20 @@ impl<'a> Planner<'a> {
     fn series(&mut self, root: &'a Pair<'a>, occurrences: &'a [Pair<'a>]) {
         if root.record.is_some_and(|record| !record.sync) {
             return self.skip(root, "flagged \"don't sync\" in the CRM");
+        }
+        if let Some(candidates) = self.unclear(root) {
+            self.wait(
+                root,
+                Waiting::Ambiguous,
+                "may be on both sides already: somebody has to say what it is the same as",
+            );
+            if let Some(row) = self.plan.rows.last_mut() {
+                row.candidates = candidates;
+            }
+            return;
+        }
+        if self.joins(root).is_some() && self.needs_occurrences(root) {
+            return;
         }
         if let Some(why) = self.stands_elsewhere(root) {
             for pair in occurrences {

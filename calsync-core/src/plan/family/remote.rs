@@ -75,6 +75,7 @@ impl<'a> Planner<'a> {
             revision: None,
             incarnation,
             mirror: pair.mirror,
+            adopted: false,
             answer: None,
         };
         // Named by the CRM's version and the incarnation alone: what was there before is forgotten with this plan.
@@ -89,7 +90,7 @@ impl<'a> Planner<'a> {
         row.record = Some(record);
         let write = Write {
             operation: operation.clone(),
-            mail: self.mail(Some(&fields)),
+            mail: self.mail(None, Some(&fields)),
             action: WriteAction::Create { id: remote, fields: fields.clone() },
         };
         let version = pair.version().cloned();
@@ -219,7 +220,7 @@ impl<'a> Planner<'a> {
         row.lost = lost;
         let write = Write {
             operation: operation.clone(),
-            mail: self.mail(pair.remote.fields.as_ref()),
+            mail: self.mail(Some(&link), pair.remote.fields.as_ref()),
             action: WriteAction::Delete { id: item.id.clone(), revision: Some(item.revision.clone()) },
         };
         let version = pair.version().cloned();
@@ -250,7 +251,7 @@ impl<'a> Planner<'a> {
         self.row(pair, action, reason, units.clone(), Some(&after));
         let write = Write {
             operation: operation.clone(),
-            mail: self.mail(Some(&after)),
+            mail: self.mail(Some(&link), Some(&after)),
             action: WriteAction::Update {
                 id: item.id.clone(),
                 revision: Some(item.revision.clone()),

@@ -3,10 +3,11 @@
 use super::Planner;
 use crate::host::RecordChange;
 use crate::id::{OperationId, RecordId};
-use crate::model::{Fields, State, Unit, normalise};
+use crate::model::appointment::read_when;
+use crate::model::{Fields, State, Unit, When, normalise};
 use crate::plan::ids;
 use crate::plan::observe::Pair;
-use crate::plan::row::{Action, Row};
+use crate::plan::row::{Action, GUESTS_MAX, Row};
 use crate::plan::scope::last_end;
 use crate::provider::Mail;
 use crate::store::{Expect, JournalEntry, Link, RemoteItem};
@@ -33,6 +34,7 @@ impl<'a> Planner<'a> {
             revision: None,
             incarnation: 0,
             mirror: pair.mirror,
+            adopted: false,
             answer: None,
         }
     }
@@ -125,6 +127,7 @@ impl<'a> Planner<'a> {
             record: pair.link.map(|link| &link.record).or(pair.record.map(|record| &record.id)).cloned(),
             key: pair.item.map(|item| &item.key).or(pair.link.map(|link| &link.key)).cloned(),
             summary: if private { None } else { Some(summary.unwrap_or("(no title)").to_owned()) },
+            starts: shown.and_then(|fields| fields.get("when")).and_then(starts),
             reason: reason.to_owned(),
             units: BTreeSet::new(),
             before: None,
@@ -132,6 +135,8 @@ impl<'a> Planner<'a> {
             lost: None,
             waiting: None,
             conflict: false,
+            candidates: Vec::new(),
+            guests: Vec::new(),
             guests_told: 0,
             guests_untold: 0,
             versions: (pair.version().map(|v| v.to_string()), pair.revision().map(|r| r.to_string())),
@@ -139,8 +144,11 @@ impl<'a> Planner<'a> {
     }
 
     /// Who is told about a write that leads to these values. About what is over already, nobody: a calendar that is put in
-    /// order must not remind people of last year (G02).
-    pub(super) fn mail(&self, fields: Option<&Fields>) -> Mail {
+    /// order must not remind people of last year (G02). Nor about what both sides had already and are put in step (G08, G27).
+    pub(super) fn mail(&self, link: Option<&Link>, fields: Option<&Fields>) -> Mail {
+        if link.is_some_and(|link| link.adopted) {
+            return Mail::Nobody;
+        }
         match fields.and_then(last_end) {
             Some(end) if end <= self.rules.now => Mail::Nobody,
             _ => self.rules.binding.mail,
@@ -168,10 +176,15 @@ impl<'a> Planner<'a> {
         row.after = after.map(|fields| fields.only(&units));
         if matches!(action, Action::CreateRemote | Action::UpdateRemote | Action::DeleteRemote) {
             let fields = after.or(pair.remote.fields.as_ref());
-            let guests = fields
-                .map_or(0, |f| f.iter().filter(|(unit, _)| unit.as_str().starts_with("attendee/")).count());
-            let guests = u32::try_from(guests).unwrap_or(u32::MAX);
-            match self.mail(fields) {
+            let guests = || {
+                let units = fields.into_iter().flat_map(|fields| fields.iter());
+                units.filter_map(|(unit, _)| unit.as_str().strip_prefix("attendee/"))
+            };
+            if row.summary.is_some() {
+                row.guests = guests().take(GUESTS_MAX).map(str::to_owned).collect();
+            }
+            let guests = u32::try_from(guests().count()).unwrap_or(u32::MAX);
+            match self.mail(pair.link, fields) {
                 Mail::Nobody => row.guests_untold = guests,
                 Mail::Guests | Mail::ExternalGuests => row.guests_told = guests,
             }
@@ -181,4 +194,13 @@ impl<'a> Planner<'a> {
         let at = self.plan.rows.len() - 1;
         &mut self.plan.rows[at]
     }
+}
+
+/// When something begins, for people.
+fn starts(when: &serde_json::Value) -> Option<String> {
+    let (when, _) = read_when(when).ok()?;
+    Some(match when {
+        When::AllDay { start, .. } => start.to_string(),
+        When::Timed { start, .. } => format!("{} {}", start.time.format("%Y-%m-%d %H:%M"), start.zone),
+    })
 }
