@@ -404,19 +404,7 @@ async fn with_google_itself(key: &Path, user: &str) -> Result<()> {
         path.display(),
         binding.target.calendar
     );
-    let mut rows = plan.rows();
-    loop {
-        let some = rows.next().await?;
-        if some.is_empty() {
-            break;
-        }
-        for row in some {
-            println!("  {row}");
-        }
-    }
-    for (action, count) in &plan.counts {
-        println!("{action}: {count}");
-    }
+    println!("{plan}");
     if !confirmed("\nApply this plan?")? {
         println!("Nothing was written.");
         return Ok(());

@@ -9,6 +9,8 @@
 mod credentials;
 #[path = "failures/desk.rs"]
 mod desk;
+#[path = "failures/guards.rs"]
+mod guards;
 #[path = "failures/guests.rs"]
 mod guests;
 #[path = "failures/kinds.rs"]

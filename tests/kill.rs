@@ -11,10 +11,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
-use calsync_core::binding::{Binding, DeletionsMax, EditOrDelete};
+use calsync_core::binding::{Binding, EditOrDelete};
 use calsync_core::clock::{Clock, EntropyExt, ManualClock, SeededEntropy, SystemClock};
 use calsync_core::engine::{Appointments, Engine};
 use calsync_core::http::BaseUrl;
+use calsync_core::limits::Allowance;
 use calsync_core::model::{Appointment, Attendee, Recurrence, When};
 use calsync_core::store::EntryState;
 use calsync_core::{RecordId, Secret, Zone};
@@ -168,7 +169,7 @@ impl World {
             let new = Binding::two_way(*person)
                 .to(*person, *person)
                 .edit_or_delete(EditOrDelete::DeleteWins)
-                .deletions_max(DeletionsMax { count: 1_000, percent: 100 })
+                .deletions_max(Allowance { count: 1_000, percent: 100 })
                 .push_past(true);
             now(crm.bind(new)).unwrap()
         };

@@ -4,7 +4,9 @@
 //! that plans a write names the version it was planned under, so that a flag set a moment ago is honoured.
 
 use crate::error::ErrorKind;
+use crate::guard::Accounts;
 use crate::id::{AgentId, BindingId, CalendarId, Cursor, PageToken, Position, ProviderName, RunId, Tenant};
+use crate::limits::{Allowance, Limits};
 use crate::provider::{Mail, Target};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -73,29 +75,6 @@ pub enum Removal {
     Delete,
 }
 
-/// How many deletions one run may make on one side without being asked: the larger of a number and a share.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeletionsMax {
-    /// This many series or single records.
-    pub count: u32,
-    /// This many per hundred of what is linked.
-    pub percent: u32,
-}
-
-impl Default for DeletionsMax {
-    /// Ten, or ten in a hundred.
-    fn default() -> Self {
-        Self { count: 10, percent: 10 }
-    }
-}
-
-impl DeletionsMax {
-    /// The number that holds for a binding with `linked` records.
-    pub fn of(self, linked: u64) -> u64 {
-        u64::from(self.count).max(linked.saturating_mul(u64::from(self.percent)) / 100)
-    }
-}
-
 /// One agent ↔ calendar pair and its rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Binding {
@@ -124,8 +103,9 @@ pub struct Binding {
     pub since: Option<NaiveDate>,
     /// Whether appointments of the CRM that were over before the binding was made are pushed as well.
     pub push_past: bool,
-    /// The brake on deletions.
-    pub deletions_max: DeletionsMax,
+    /// How much one run and one hour may do.
+    #[serde(default)]
+    pub limits: Limits,
     /// While paused, runs do nothing and keep everything.
     pub paused: bool,
     /// When it was made.
@@ -147,7 +127,7 @@ pub struct NewBinding {
     pub(crate) removal: Removal,
     pub(crate) since: Option<NaiveDate>,
     pub(crate) push_past: bool,
-    pub(crate) deletions_max: DeletionsMax,
+    pub(crate) limits: Limits,
 }
 
 impl Binding {
@@ -180,7 +160,7 @@ impl NewBinding {
             removal: Removal::default(),
             since: None,
             push_past: false,
-            deletions_max: DeletionsMax::default(),
+            limits: Limits::default(),
         }
     }
 
@@ -233,9 +213,18 @@ impl NewBinding {
         self
     }
 
-    /// The brake on deletions. Default: ten, or ten in a hundred, per run and side.
-    pub fn deletions_max(mut self, max: DeletionsMax) -> Self {
-        self.deletions_max = max;
+    /// How many deletions one run may make on each side before a person is asked. Default: ten, or ten in a hundred of what is
+    /// linked, whichever is more. [`Allowance::NOTHING`] asks about every one.
+    pub fn deletions_max(mut self, max: Allowance) -> Self {
+        self.limits.crm.delete.per_run = Some(max);
+        self.limits.calendar.delete.per_run = Some(max);
+        self
+    }
+
+    /// How much one run and one hour may do, by side and kind. Default: deletions as [`NewBinding::deletions_max`] says, and
+    /// no other limit.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 }
@@ -249,6 +238,9 @@ pub struct BindingState {
     pub position: Option<Position>,
     /// How the last runs went.
     pub health: Health,
+    /// What the guards counted, hold back, and were allowed.
+    #[serde(default)]
+    pub guard: Accounts,
 }
 
 /// Where the listing of a calendar stands.

@@ -57,6 +57,8 @@ pub enum ErrorKind {
     Store,
     /// Another worker has the lease, or took it over.
     LeaseLost,
+    /// An operator stopped all writing; it goes on when they say so.
+    Halted,
     /// The CRM's own side failed.
     Host,
     /// A rule of calsync would have been broken; the run stopped before it was.
@@ -89,6 +91,7 @@ impl ErrorKind {
             Self::StoreEnvironment => "store of another environment",
             Self::Store => "store",
             Self::LeaseLost => "lease",
+            Self::Halted => "halted",
             Self::Host => "CRM",
             Self::Invariant => "invariant",
         }

@@ -38,7 +38,7 @@
 //! * **Nothing is made twice.** The id of a new event is a hash of what it stands for, stored before the request; a lost answer is
 //!   settled by reading back.
 //! * **Deletion needs evidence** (a tombstone, or "not found" for that very id while the calendar answers), and more deletions
-//!   than [`DeletionsMax`](binding::DeletionsMax) allows are held back.
+//!   than the binding's [`Limits`](limits::Limits) allow are held back.
 //! * **Nobody is mailed** unless the binding says so.
 //! * **A plan writes nothing.** [`Engine::plan`] stores what a run would do, with reasons; [`Engine::apply`] does what is still true.
 //!
@@ -58,9 +58,12 @@ pub mod conformance;
 pub mod docs;
 pub mod engine;
 mod error;
+pub mod guard;
+pub mod halt;
 pub mod host;
 pub mod http;
 mod id;
+pub mod limits;
 pub mod model;
 pub mod plan;
 pub mod provider;

@@ -1,6 +1,7 @@
 //! What a run did, for people and for machines.
 
 use crate::binding::LastError;
+use crate::guard::Held;
 use crate::id::{BindingId, RunId};
 use crate::plan::{Action, Row, Waiting};
 use crate::store::Outcome;
@@ -46,6 +47,8 @@ pub struct Report {
     pub counts: BTreeMap<Action, u64>,
     /// How many records wait, by reason.
     pub waiting: BTreeMap<Waiting, u64>,
+    /// What is held back by the guards: why, and what would have been done.
+    pub held: Vec<Held>,
     /// The decisions, up to [`ROWS_MAX`].
     pub rows: Vec<Row>,
     /// Decisions beyond [`ROWS_MAX`].
@@ -69,6 +72,7 @@ impl Report {
             listed: Listed::Nothing,
             counts: BTreeMap::new(),
             waiting: BTreeMap::new(),
+            held: Vec::new(),
             rows: Vec::new(),
             rows_left_out: 0,
             warnings: Vec::new(),
@@ -114,6 +118,7 @@ impl Report {
     pub(crate) fn summary(&self) -> serde_json::Value {
         serde_json::json!({
             "listed": self.listed, "counts": self.counts, "waiting": self.waiting, "requests": self.requests,
+            "held": self.held,
         })
     }
 }
@@ -145,6 +150,9 @@ impl fmt::Display for Report {
         }
         if self.rows_left_out > 0 {
             writeln!(f, "  … and {} more", self.rows_left_out)?;
+        }
+        for held in &self.held {
+            writeln!(f, "  ! {held}")?;
         }
         for warning in &self.warnings {
             writeln!(f, "  ! {warning}")?;

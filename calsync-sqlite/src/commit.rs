@@ -6,6 +6,7 @@
 
 use crate::appointment;
 use crate::db::{int, one, run, sql, to_json};
+use calsync_core::halt::Halt;
 use calsync_core::model::State;
 use calsync_core::store::own::{OwnRow, Ruling};
 use calsync_core::store::{Batch, Committed, Entry, Group, Lease, Link, LocalMark, Which};
@@ -34,6 +35,22 @@ pub(crate) fn release(db: &Connection, tenant: &str, lease: &Lease) -> Result<()
     let statement =
         "UPDATE calsync_lease SET owner = NULL WHERE tenant = ?1 AND name = ?2 AND owner = ?3 AND fence = ?4";
     run(db, statement, (tenant, &lease.name, &lease.owner, int(lease.fence)?))?;
+    Ok(())
+}
+
+/// Sets the halt of one tenant, or of every tenant, or takes it back.
+pub(crate) fn set_halt(db: &Connection, tenant: Option<&str>, halt: Option<&Halt>) -> Result<()> {
+    let (tenant, everyone) = (tenant.unwrap_or_default(), tenant.is_none());
+    match halt {
+        Some(halt) => {
+            let statement = "INSERT INTO calsync_halt (tenant, everyone, body) VALUES (?1, ?2, ?3)
+                ON CONFLICT (tenant, everyone) DO UPDATE SET body = ?3";
+            run(db, statement, (tenant, everyone, to_json(halt)?))?;
+        }
+        None => {
+            run(db, "DELETE FROM calsync_halt WHERE tenant = ?1 AND everyone = ?2", (tenant, everyone))?;
+        }
+    }
     Ok(())
 }
 

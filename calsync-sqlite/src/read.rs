@@ -3,6 +3,7 @@
 use crate::appointment;
 use crate::db::{all, bodies, body, from_json, int, limit, one, uint};
 use calsync_core::binding::{Binding, BindingState};
+use calsync_core::halt::Halt;
 use calsync_core::host::Changes;
 use calsync_core::store::gather::Lookups;
 use calsync_core::store::own::position_number;
@@ -15,6 +16,14 @@ use std::collections::BTreeSet;
 
 pub(crate) fn binding(db: &Connection, tenant: &str, id: &str) -> Result<Option<Binding>> {
     body(db, "SELECT body FROM calsync_binding WHERE tenant = ?1 AND id = ?2", (tenant, id))
+}
+
+/// The halt of every tenant, or else the tenant's own.
+pub(crate) fn halt(db: &Connection, tenant: &str) -> Result<Option<Halt>> {
+    let query =
+        "SELECT body FROM calsync_halt WHERE (tenant = '' AND everyone = 1) OR (tenant = ?1 AND everyone = 0)
+        ORDER BY everyone DESC LIMIT 1";
+    body(db, query, [tenant])
 }
 
 pub(crate) fn bindings(db: &Connection, tenant: &str) -> Result<Vec<Binding>> {

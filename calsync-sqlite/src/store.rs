@@ -8,6 +8,7 @@ use crate::{appointment, commit, lease};
 use async_trait::async_trait;
 use calsync_core::binding::{Binding, BindingState};
 use calsync_core::clock::Clock;
+use calsync_core::halt::Halt;
 use calsync_core::host::Changes;
 use calsync_core::model::Record;
 use calsync_core::store::{
@@ -134,6 +135,17 @@ impl Store for SqliteStore {
     async fn release(&self, tenant: &Tenant, lease: &Lease) -> Result<()> {
         let (tenant, lease) = (tenant.clone(), lease.clone());
         self.write(move |db, _| commit::release(db, tenant.as_str(), &lease)).await
+    }
+
+    async fn set_halt(&self, tenant: Option<&Tenant>, halt: Option<Halt>) -> Result<()> {
+        let tenant = tenant.cloned();
+        self.write(move |db, _| commit::set_halt(db, tenant.as_ref().map(|it| it.as_str()), halt.as_ref()))
+            .await
+    }
+
+    async fn halt(&self, tenant: &Tenant) -> Result<Option<Halt>> {
+        let tenant = tenant.clone();
+        self.read(move |db| read::halt(db, tenant.as_str())).await
     }
 
     async fn binding(&self, tenant: &Tenant, id: &BindingId) -> Result<Option<Binding>> {

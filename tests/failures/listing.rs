@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, Setup, Way, hour, visit};
 use calsync_core::ErrorKind;
+use calsync_core::limits::{Allowance, Limits};
 use calsync_core::plan::Action;
 use calsync_core::report::Listed;
 use calsync_testkit::fake_google::{Fault, FaultKind, Route};
@@ -224,9 +225,15 @@ async fn c09_more_deletions_than_allowed_wait_and_everything_else_goes_on() {
     desk.retouch("g15", json!({"summary": "Renamed"}));
     let report = desk.run().await;
     assert_eq!((report.count(Action::DeleteLocal), report.count(Action::UpdateLocal)), (0, 1), "{report}");
-    assert!(report.warnings().any(|warning| warning.contains("held back")), "{report}");
+    assert!(
+        report.to_string().contains("12 records would have been removed in the CRM and are held back"),
+        "{report}"
+    );
     assert_eq!(desk.titles().await.len(), 15);
-    desk.engine.change(&desk.binding, |binding| binding.deletions_max.count = 12).await.unwrap();
+    desk.engine
+        .change(&desk.binding, |binding| binding.limits = Limits::deletions_max(Allowance::count(12)))
+        .await
+        .unwrap();
     assert_eq!(desk.run().await.count(Action::DeleteLocal), 12);
     assert_eq!(desk.titles().await, ["g13", "g14", "Renamed"]);
     desk.settled().await;

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use calsync_core::binding::{Binding, BindingState};
+use calsync_core::halt::Halt;
 use calsync_core::host::Changes;
 use calsync_core::model::Record;
 use calsync_core::store::{
@@ -68,6 +69,14 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
 
     async fn release(&self, tenant: &Tenant, lease: &Lease) -> Result<()> {
         tapped!(self, "release", self.inner.release(tenant, lease))
+    }
+
+    async fn set_halt(&self, tenant: Option<&Tenant>, halt: Option<Halt>) -> Result<()> {
+        tapped!(self, "set_halt", self.inner.set_halt(tenant, halt))
+    }
+
+    async fn halt(&self, tenant: &Tenant) -> Result<Option<Halt>> {
+        tapped!(self, "halt", self.inner.halt(tenant))
     }
 
     async fn binding(&self, tenant: &Tenant, id: &BindingId) -> Result<Option<Binding>> {

@@ -1,29 +1,69 @@
 //! Decides about everything that is pending and commits it, chunk by chunk.
 //!
-//! First a count: how many deletions would there be on each side? More than the binding allows are held back, all of them,
-//! while the rest goes on. Then the decisions, each family a group of its own: what moved since it was read is left out of the
-//! commit and is decided anew in the next pass.
+//! Each family is a group of its own: what moved since it was read is left out of the commit and is decided anew in the next
+//! pass. Families that do nothing of a kind that has a limit are committed as they are found. The others are counted first,
+//! and only where they are found again is kept, as many as are allowed and one: when all are seen, they are carried out in a
+//! second loop, or they wait, all of a kind. So everything pending is read once, however much it is.
 
 use super::run::Pass;
 use crate::error::Result;
+use crate::guard::{Kinds, Over, Room, Tally, Waitlist};
 use crate::id::{RecordId, RemoteId, Revision};
 use crate::model::RemoteOccurrence;
 use crate::plan::settle::{looked, missing, no_such_slot, recognised};
 use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
 use crate::provider::Item;
-use crate::store::{Family, Group, LocalMark, Which};
+use crate::report::ROWS_MAX;
+use crate::store::{Batch, Family, Group, LocalMark, Which};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most rounds of reading for one family: its series, then what its occurrences need.
 const LOOKS_MAX: u32 = 5;
 
+/// What a run knows of its own doings.
+#[derive(Debug, Default)]
+pub(super) struct Guard {
+    /// How many records were linked when it was first asked.
+    linked: Option<u64>,
+    /// What this run did in all its passes, but for what was confirmed.
+    done: Tally,
+    /// What the last pass held back.
+    hold: Kinds,
+    /// What the last pass does because it was confirmed.
+    confirmed: Kinds,
+    /// What the last pass left waiting.
+    waits: Waits,
+}
+
+/// Rows that wait, bounded like a report.
+#[derive(Debug, Default)]
+struct Waits {
+    rows: Vec<Row>,
+    beyond: BTreeMap<Waiting, u64>,
+}
+
+impl Waits {
+    fn add(&mut self, rows: Vec<Row>) {
+        for row in rows {
+            match row.waiting.filter(|waiting| row.action == Action::Wait && *waiting != Waiting::AfterSeries)
+            {
+                Some(_) if self.rows.len() < ROWS_MAX => self.rows.push(row),
+                Some(waiting) => *self.beyond.entry(waiting).or_default() += 1,
+                None => {}
+            }
+        }
+    }
+}
+
 impl Pass<'_> {
     /// One pass over everything pending; whether anything was stored.
     pub(super) async fn act(&mut self) -> Result<bool> {
         self.pair_up().await?;
-        let hold = self.guard().await?;
         let mut changed = false;
+        let limited = Kinds::limited(&self.binding.limits);
+        let mut waitlist: Option<Waitlist> = None;
+        (self.guard.waits, self.guard.confirmed) = (Waits::default(), Kinds::default());
         for which in [Which::Remote, Which::Local] {
             let mut after: Option<String> = None;
             loop {
@@ -31,44 +71,141 @@ impl Pass<'_> {
                 let families = self.families(which, after.as_deref()).await?;
                 let Some(last) = families.last() else { break };
                 after = last.root(which).map(str::to_owned);
-                let mut batch = self.batch();
-                let mut rows: Vec<Vec<Row>> = Vec::new();
-                let mut written: Vec<Vec<RecordId>> = Vec::new();
+                let mut plans = Vec::new();
                 for family in families {
                     let root = family.root(which).unwrap_or_default().to_owned();
                     if self.planned_with_counterpart(which, &root) {
                         continue;
                     }
-                    let plan = self.decide(which, &root, family, hold).await?;
-                    if !plan.frozen && plan.writes() {
-                        written.push(plan.group.records.iter().map(|write| write.id.clone()).collect());
-                        batch.groups.push(plan.group);
-                        rows.push(plan.rows);
+                    let mut plan = self.decide(which, &root, family, Kinds::default()).await?;
+                    if plan.tally.meets(limited) {
+                        let list = match &mut waitlist {
+                            Some(list) => list,
+                            None => waitlist.insert(self.waitlist().await?),
+                        };
+                        let held = list.count(&plan.tally, &plan.rows);
+                        if !plan.tally.meets(held) {
+                            list.roots.push((which, root));
+                            continue;
+                        }
+                        plan = plan.held(held);
                     }
+                    self.sort(plan, &mut plans);
                 }
-                if !batch.groups.is_empty() {
-                    let committed = self.commit(batch).await?;
-                    let moved = committed.moved.clone();
-                    let applied = (0..rows.len()).filter(|at| !moved.contains(at));
-                    for at in applied {
-                        changed = true;
-                        let new: Vec<Row> =
-                            rows[at].iter().filter(|row| row.writes() && !row.again).cloned().collect();
-                        self.report.add(&new);
-                    }
-                    for at in committed.moved {
-                        changed = true;
-                        self.look_again(&written[at]).await?;
-                    }
-                }
+                changed |= !plans.is_empty();
+                self.carry(plans).await?;
             }
+        }
+        let list = waitlist.unwrap_or_default();
+        self.judge(&list);
+        changed |= self.carry_out_waitlist(list).await?;
+        Ok(changed)
+    }
+
+    /// What was counted, and may be done or has to wait.
+    async fn carry_out_waitlist(&mut self, mut list: Waitlist) -> Result<bool> {
+        let (mut changed, mut spent) = (false, Tally::default());
+        let count = self.engine.shared.settings.page_records_max;
+        let roots = std::mem::take(&mut list.roots);
+        for chunk in roots.chunks(count) {
+            self.hold().await?;
+            let mut plans = Vec::new();
+            for (which, root) in chunk {
+                let (tenant, id) = (&self.binding.tenant, &self.binding.id);
+                let family = self.engine.shared.store.family(tenant, id, *which, root).await?;
+                let plan = self.decide(*which, root, family, self.guard.hold).await?;
+                if !list.fits(&spent, &plan.tally) {
+                    // It comes to more than when it was counted: counted again in the next pass.
+                    changed = true;
+                    continue;
+                }
+                spent.add_all(&plan.tally);
+                self.sort(plan, &mut plans);
+            }
+            changed |= !plans.is_empty();
+            self.carry(plans).await?;
         }
         Ok(changed)
     }
 
-    /// Counts what waits or was left alone, once, at the end of a run.
+    /// A plan that stores something is carried out; of the others is kept what waits.
+    fn sort(&mut self, plan: FamilyPlan, plans: &mut Vec<FamilyPlan>) {
+        if !plan.frozen && plan.writes() {
+            plans.push(plan);
+        } else {
+            self.guard.waits.add(plan.rows);
+        }
+    }
+
+    /// Commits plans, counts what they do in the same transaction, and reports it. Answers with the plans, by index, that were
+    /// left out because something had moved.
+    pub(super) async fn carry(&mut self, plans: Vec<FamilyPlan>) -> Result<Vec<usize>> {
+        self.carry_with(self.batch(), plans).await
+    }
+
+    /// The same, with what else belongs into the transaction.
+    pub(super) async fn carry_with(
+        &mut self,
+        mut batch: Batch,
+        plans: Vec<FamilyPlan>,
+    ) -> Result<Vec<usize>> {
+        if plans.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.heed_halt().await?;
+        let now = self.now();
+        let mut kept: Vec<(Tally, Vec<Row>, Vec<RecordId>)> = Vec::new();
+        let mut total = Tally::default();
+        for plan in plans {
+            total.add_all(&plan.tally);
+            let written = plan.group.records.iter().map(|write| write.id.clone()).collect();
+            kept.push((plan.tally, plan.rows, written));
+            batch.groups.push(plan.group);
+        }
+        if !total.is_empty() {
+            for place in self.guard.confirmed.iter() {
+                self.state.guard.spend(place, total.get(place));
+                total.take(place, u64::MAX);
+            }
+            self.state.guard.count(&total, now);
+            self.guard.done.add_all(&total);
+            batch.state = Some(self.state.clone());
+        }
+        let committed = self.commit(batch).await?;
+        for (at, (tally, rows, written)) in kept.into_iter().enumerate() {
+            if !committed.moved.contains(&at) {
+                let new: Vec<Row> = rows.into_iter().filter(|row| row.writes() && !row.again).collect();
+                self.report.add(&new);
+                continue;
+            }
+            // Stored with too much until the next transaction: a crash in between errs on the safe side.
+            for place in tally.places() {
+                if self.guard.confirmed.has(place) {
+                    self.state.guard.unspend(place, tally.get(place));
+                } else {
+                    self.state.guard.uncount(place, tally.get(place));
+                    self.guard.done.take(place, tally.get(place));
+                }
+            }
+            self.look_again(&written).await?;
+        }
+        Ok(committed.moved)
+    }
+
+    /// Reports what the last pass left waiting: nothing has changed since.
+    pub(super) fn add_what_waited(&mut self) {
+        let waits = std::mem::take(&mut self.guard.waits);
+        self.report.add(&waits.rows);
+        for (waiting, count) in waits.beyond {
+            *self.report.counts.entry(Action::Wait).or_default() += count;
+            *self.report.waiting.entry(waiting).or_default() += count;
+            self.report.rows_left_out += count;
+        }
+    }
+
+    /// Counts what waits by reading it once more, where the last pass changed something.
     pub(super) async fn count_what_waits(&mut self) -> Result<()> {
-        let hold = self.guard().await?;
+        self.guard.waits = Waits::default();
         for which in [Which::Remote, Which::Local] {
             let mut after: Option<String> = None;
             loop {
@@ -76,50 +213,66 @@ impl Pass<'_> {
                 let Some(last) = families.last() else { break };
                 after = last.root(which).map(str::to_owned);
                 for family in &families {
-                    let plan = self.plan(family, hold);
-                    let waiting: Vec<Row> = (plan.rows.into_iter())
-                        .filter(|row| row.action == Action::Wait && row.waiting != Some(Waiting::AfterSeries))
-                        .collect();
-                    self.report.add(&waiting);
+                    let plan = self.plan(family).held(self.guard.hold);
+                    self.guard.waits.add(plan.rows);
                 }
             }
         }
-        if self.report.waiting.contains_key(&Waiting::Guarded) {
-            let max = self.binding.deletions_max;
-            self.report.warnings.push(format!(
-                "deletions are held back: more than {} and more than {} % of what is linked; raise the binding's \
-                 deletions_max once you know why there are so many",
-                max.count, max.percent
-            ));
-        }
+        self.add_what_waited();
         Ok(())
     }
 
-    /// Whether deletions in the CRM, and in the calendar, are to be held back.
-    pub(super) async fn guard(&self) -> Result<(bool, bool)> {
-        let (mut local, mut remote) = (0u64, 0u64);
+    /// The kinds of writes that have to wait, as far as it can be told without reading anything on either side. For plans,
+    /// which say so before anything is done.
+    pub(super) async fn guard(&mut self) -> Result<Kinds> {
+        let limited = Kinds::limited(&self.binding.limits);
+        let mut list = self.waitlist().await?;
         for which in [Which::Remote, Which::Local] {
             let mut after: Option<String> = None;
             loop {
                 let families = self.families(which, after.as_deref()).await?;
                 let Some(last) = families.last() else { break };
                 after = last.root(which).map(str::to_owned);
-                for row in families.iter().flat_map(|family| self.plan(family, (false, false)).rows) {
-                    if row.deletes() {
-                        match row.action {
-                            Action::DeleteLocal => local += 1,
-                            _ => remote += 1,
-                        }
+                // What is joined is made on neither side.
+                let alone = |family: &&Family| {
+                    let root = family.root(which).unwrap_or_default();
+                    which == Which::Remote && self.pairing.record_of(&root.into()).is_none()
+                        || which == Which::Local && !self.planned_with_counterpart(which, root)
+                };
+                for plan in families.iter().filter(alone).map(|family| self.plan(family)) {
+                    if plan.tally.meets(limited) {
+                        list.count(&plan.tally, &plan.rows);
                     }
                 }
             }
         }
-        if local == 0 && remote == 0 {
-            return Ok((false, false));
-        }
-        let linked = self.engine.shared.store.linked(&self.binding.tenant, &self.binding.id).await?;
-        let max = self.binding.deletions_max.of(linked);
-        Ok((local > max, remote > max))
+        self.judge(&list);
+        Ok(self.guard.hold)
+    }
+
+    fn judge(&mut self, list: &Waitlist) {
+        self.guard.hold = list.held();
+        self.guard.confirmed = list.under_confirmation();
+        self.report.held.retain(|held| held.over == Over::Listing);
+        self.report.held.extend(list.report());
+    }
+
+    async fn waitlist(&mut self) -> Result<Waitlist> {
+        let linked = match self.guard.linked {
+            Some(linked) => linked,
+            None => self.engine.shared.store.linked(&self.binding.tenant, &self.binding.id).await?,
+        };
+        self.guard.linked = Some(linked);
+        let (limits, now) = (self.binding.limits, self.now());
+        let hour = self.state.guard.last_hour(now);
+        let rooms = (Kinds::limited(&limits).iter())
+            .filter_map(|place| {
+                let confirmed = self.state.guard.confirmed(place, now);
+                let (run, hour) = (self.guard.done.get(place), hour.get(place));
+                Some((place, Room::new(&limits, place, linked, run, hour, confirmed)?))
+            })
+            .collect();
+        Ok(Waitlist::new(linked, rooms))
     }
 
     pub(super) async fn families(&self, which: Which, after: Option<&str>) -> Result<Vec<Family>> {
@@ -128,17 +281,12 @@ impl Pass<'_> {
         self.engine.shared.store.families(tenant, id, which, after, count).await
     }
 
-    pub(super) fn plan(&self, family: &Family, hold: (bool, bool)) -> FamilyPlan {
-        self.plan_with(family, hold, &BTreeSet::new(), true)
+    /// Plans a family from what is known, without reading anything.
+    pub(super) fn plan(&self, family: &Family) -> FamilyPlan {
+        self.plan_with(family, &BTreeSet::new(), true)
     }
 
-    fn plan_with(
-        &self,
-        family: &Family,
-        hold: (bool, bool),
-        fresh: &BTreeSet<RemoteId>,
-        occurrences_read: bool,
-    ) -> FamilyPlan {
+    fn plan_with(&self, family: &Family, fresh: &BTreeSet<RemoteId>, occurrences_read: bool) -> FamilyPlan {
         let rules = Rules {
             binding: &self.binding,
             installation: &self.installation,
@@ -150,28 +298,27 @@ impl Pass<'_> {
             occurrences_read,
             pairing: &self.pairing,
             held: &self.held,
-            hold_deletions: hold,
             run: &self.run,
             now: self.now(),
         };
         plan_family(family, &rules)
     }
 
-    /// Plans a family, reading what the plan needs to see first.
+    /// Plans a family, reading what the plan needs to see first; what meets `hold` waits.
     pub(super) async fn decide(
         &mut self,
         which: Which,
         root: &str,
         mut family: Family,
-        hold: (bool, bool),
+        hold: Kinds,
     ) -> Result<FamilyPlan> {
         let mut fresh = BTreeSet::new();
         let mut occurrences_read = false;
         family = self.with_counterpart(which, root, family).await?;
         for _ in 0..LOOKS_MAX {
-            let plan = self.plan_with(&family, hold, &fresh, occurrences_read);
+            let plan = self.plan_with(&family, &fresh, occurrences_read);
             if plan.frozen || !plan.looks() {
-                return Ok(plan);
+                return Ok(plan.held(hold));
             }
             if let Some(series) = &plan.look_occurrences {
                 occurrences_read = true;

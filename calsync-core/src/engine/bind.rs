@@ -13,7 +13,7 @@ impl Engine {
     /// Makes a binding. Nothing is connected or read before its first run.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when no calendar or an unknown provider is named, [`ErrorKind::Duplicate`] when this tenant has a
+    /// [`ErrorKind::Config`] when no calendar or an unknown provider is named, or a limit means nothing, [`ErrorKind::Duplicate`] when this tenant has a
     /// binding to that calendar already: two of them would answer each other.
     pub async fn bind(&self, new: NewBinding) -> Result<Binding> {
         let Some((provider, calendar)) = new.calendar else {
@@ -22,6 +22,7 @@ impl Engine {
                 .cure("Say which with .to(provider, calendar)."));
         };
         self.provider(&provider)?;
+        new.limits.check()?;
         if calendar.as_str() == "primary" || calendar.as_str().is_empty() {
             return Err(Error::new(
                 ErrorKind::Config,
@@ -56,7 +57,7 @@ impl Engine {
             removal: new.removal,
             since: new.since,
             push_past: new.push_past,
-            deletions_max: new.deletions_max,
+            limits: new.limits,
             paused: false,
             created: self.shared.clock.now(),
             version: 1,
@@ -111,7 +112,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when the binding is gone, [`ErrorKind::PreconditionFailed`] when it is changed by somebody else
-    /// at the same time.
+    /// at the same time, [`ErrorKind::Config`] when a limit means nothing.
     pub async fn change(&self, binding: &Binding, change: impl FnOnce(&mut Binding)) -> Result<Binding> {
         let current = self.shared.store.binding(&self.tenant, &binding.id).await?;
         let current = current.ok_or_else(|| no_such(binding))?;
@@ -122,6 +123,7 @@ impl Engine {
         changed.provider = current.provider.clone();
         changed.target = current.target.clone();
         changed.created = current.created;
+        changed.limits.check()?;
         changed.version = current.version + 1;
         let wider = (changed.since, changed.push_past, changed.direction)
             != (current.since, current.push_past, current.direction);

@@ -4,6 +4,7 @@
 //! the listing that it closes, so a run that dies in the middle repeats a page, and skips none. After a full listing whatever
 //! it lacked is read once more by id: a listing is no proof that something is gone.
 
+use super::doubt::Doubt;
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RecordId, RemoteKey};
@@ -84,8 +85,12 @@ impl Pass<'_> {
             _ => Listed::Again,
         };
         // Seen to its end by a run that did not get further: what changed since then is listed next.
-        if self.state.listing.full && self.state.listing.cursor.is_some() && !self.sweep().await? {
-            return Ok(false);
+        if self.state.listing.full && self.state.listing.cursor.is_some() {
+            match self.doubt().await? {
+                Doubt::Believed if !self.sweep().await? => return Ok(false),
+                Doubt::Held => return Ok(true),
+                Doubt::Believed | Doubt::Again => {}
+            }
         }
         let mut expired = false;
         for _ in 0..PAGES_MAX {
@@ -100,7 +105,11 @@ impl Pass<'_> {
             match self.provider.list(&self.binding.target, &start, &self.effort).await {
                 Ok(page) => {
                     if self.store_page(page).await? {
-                        return self.sweep().await;
+                        match self.doubt().await? {
+                            Doubt::Believed => return self.sweep().await,
+                            Doubt::Held => return Ok(true),
+                            Doubt::Again => {}
+                        }
                     }
                 }
                 // The page token of a full listing can expire as well; once per run is a fresh start, twice is a fault.
@@ -128,7 +137,7 @@ impl Pass<'_> {
             .later())
     }
 
-    fn list_everything(&mut self, fingerprint: String) {
+    pub(super) fn list_everything(&mut self, fingerprint: String) {
         let listing = &mut self.state.listing;
         listing.full = true;
         listing.page = None;
@@ -287,6 +296,7 @@ impl Pass<'_> {
         }
         self.state.listing.swept = true;
         self.state.listing.full = false;
+        self.state.guard.listing_done();
         let mut batch = self.batch();
         batch.state = Some(self.state.clone());
         // What was seen once, never linked, and not shown again does not exist any more.

@@ -97,9 +97,14 @@ impl Pass<'_> {
             .collect();
         self.store_group(Group { outbox: sent.clone(), ..Group::default() }).await?;
         let mut groups: Vec<Group> = Vec::new();
-        let mut stop = false;
+        let (mut stop, mut ended) = (false, None);
         for entry in &sent {
             // Marked, but not sent after all: its series or the whole run is held back.
+            if !stop && let Err(error) = self.hold().await {
+                // Halted, or without its lease: what is marked and did not leave is put back, if that may still be written.
+                ended = Some(error);
+                stop = true;
+            }
             if stop || held.contains(&entry.root) {
                 groups.push(put_back(entry, self.now()));
                 continue;
@@ -118,7 +123,7 @@ impl Pass<'_> {
             }
         }
         self.store_groups(groups).await?;
-        Ok(stop)
+        ended.map_or(Ok(stop), Err)
     }
 
     async fn send_one(&mut self, entry: &Entry, forbidden: &mut u32) -> Result<Sent> {

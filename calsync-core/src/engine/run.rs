@@ -6,9 +6,11 @@
 //! ```
 
 use super::Engine;
+use super::act::Guard;
 use crate::binding::{Binding, BindingState, LastError};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
+use crate::guard::Over;
 use crate::id::{BindingId, InstallationId, RunId};
 use crate::plan::adopt::Pairing;
 use crate::plan::ids;
@@ -42,6 +44,11 @@ pub(super) struct Pass<'a> {
     pub leased: Duration,
     /// What kept a part from being done, without ending the run.
     pub trouble: Option<Error>,
+    /// Whether it stops when an operator halts everything.
+    pub heeds_halt: bool,
+    /// The calendar was listed once more in this run, because the first listing was not believed.
+    pub listed_again: bool,
+    pub guard: Guard,
 }
 
 impl Engine {
@@ -50,7 +57,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::LeaseLost`] when another worker has the binding; whatever the calendar or the store refused as a whole. The
-    /// binding's health keeps the last error; what was done before it is done.
+    /// binding's health keeps the last error; what was done before it is done. A run that an operator halts is no error: its
+    /// report is [`Outcome::Stopped`] and says who halted it and why.
     pub async fn run(&self, binding: &Binding) -> Result<Report> {
         let mut pass = self.begin(&binding.id).await?;
         if pass.binding.paused {
@@ -101,6 +109,9 @@ impl Engine {
             run,
             leased,
             trouble: None,
+            heeds_halt: true,
+            listed_again: false,
+            guard: Guard::default(),
             binding,
         })
     }
@@ -115,6 +126,7 @@ impl Pass<'_> {
     }
 
     async fn carry_out(&mut self) -> Result<()> {
+        self.hold().await?;
         self.settle().await?;
         self.deliver().await?;
         self.observe_local().await?;
@@ -126,7 +138,11 @@ impl Pass<'_> {
             let decided = self.act().await?;
             let delivered = self.deliver().await?;
             let pushed = self.push().await?;
-            if self.trouble.is_some() || !(decided || delivered || pushed) {
+            if !(decided || delivered || pushed) {
+                self.add_what_waited();
+                return Ok(());
+            }
+            if self.trouble.is_some() {
                 break;
             }
             if self.out_of_time() {
@@ -150,17 +166,25 @@ impl Pass<'_> {
             kind: error.kind(),
             message: error.to_string(),
         });
-        if outcome.is_err() {
+        let halted = matches!(&outcome, Err(error) if error.kind() == ErrorKind::Halted);
+        if halted {
+            self.report.outcome = Outcome::Stopped;
+        } else if outcome.is_err() {
             self.report.outcome = Outcome::Failed;
         } else if self.report.outcome == Outcome::Complete
-            && (error.is_some() || !self.report.waiting.is_empty())
+            && (error.is_some() || !self.report.waiting.is_empty() || !self.report.held.is_empty())
         {
             self.report.outcome = Outcome::Partial;
         }
         self.state.health.last_attempt = Some(self.report.started);
         self.state.health.last_error.clone_from(&self.report.error);
-        if self.report.error.is_none() && self.report.outcome != Outcome::Stopped {
+        let unbelieved = self.report.held.iter().any(|held| held.over == Over::Listing);
+        if self.report.error.is_none() && self.report.outcome != Outcome::Stopped && !unbelieved {
             self.state.health.last_success = Some(finished);
+        }
+        let newly_held = self.report.held != self.state.guard.held;
+        if outcome.is_ok() && self.report.outcome != Outcome::Stopped {
+            self.state.guard.close(&self.report.held, finished);
         }
         tracing::info!(
             binding = %self.binding.id, run = %self.run, outcome = ?self.report.outcome,
@@ -171,7 +195,13 @@ impl Pass<'_> {
             let mut batch = Batch { settings: None, ..Batch::of(&self.binding, &self.lease) };
             batch.release = true;
             batch.state = self.progress(outcome.is_err()).await;
-            if self.report.wrote() || self.report.error.is_some() || self.report.listed == Listed::Again {
+            // A run that found everything halted leaves no row: a scheduler would leave one a minute.
+            let idle = halted && self.report.listed == Listed::Nothing;
+            let noted = self.report.wrote()
+                || self.report.error.is_some()
+                || self.report.listed == Listed::Again
+                || newly_held;
+            if noted && !idle {
                 batch.run = Some(RunRow {
                     id: self.run.clone(),
                     binding: self.binding.id.clone(),
@@ -187,6 +217,9 @@ impl Pass<'_> {
             if outcome.is_ok() {
                 stored?;
             }
+        }
+        if halted {
+            return Ok(self.report);
         }
         outcome.map(|()| self.report)
     }
@@ -209,8 +242,10 @@ impl Pass<'_> {
         self.effort.deadline().is_some_and(|deadline| self.engine.shared.clock.monotonic() >= deadline)
     }
 
-    /// Keeps the lease: renews it after a third of its time, stops the run after two thirds.
+    /// Keeps the lease: renews it after a third of its time, stops the run after two thirds. Stops it also when an operator
+    /// halted everything.
     pub(super) async fn hold(&mut self) -> Result<()> {
+        self.heed_halt().await?;
         let ttl = self.engine.shared.settings.lease_ttl;
         let age = self.engine.shared.clock.monotonic().saturating_sub(self.leased);
         if age < ttl / 3 {

@@ -20,6 +20,7 @@ pub use family::{is_held, plan_family};
 pub use row::{Action, GUESTS_MAX, Row, Waiting};
 
 use crate::binding::Binding;
+use crate::guard::{Kinds, Tally};
 use crate::id::{InstallationId, RecordId, RemoteId, RunId};
 use crate::model::RemoteOccurrence;
 use crate::provider::Provider;
@@ -50,8 +51,6 @@ pub struct Rules<'a> {
     pub pairing: &'a adopt::Pairing,
     /// The roots that a reviewer deselected.
     pub held: &'a BTreeSet<(Which, String)>,
-    /// Whether deletions in the CRM and in the calendar are held back by the guard.
-    pub hold_deletions: (bool, bool),
     /// The run, for the journal.
     pub run: &'a RunId,
     /// The time, for the journal and for what is due.
@@ -71,6 +70,8 @@ pub struct FamilyPlan {
     pub look_local: Vec<RecordId>,
     /// A series of calsync's own table whose changed occurrences must be read first.
     pub look_occurrences: Option<RecordId>,
+    /// What the guards count of it.
+    pub tally: Tally,
     /// A write was perhaps sent and is not settled: nothing is decided before it is.
     pub frozen: bool,
 }
@@ -79,6 +80,22 @@ impl FamilyPlan {
     /// Whether something has to be read before this can be carried out.
     pub fn looks(&self) -> bool {
         !(self.look_remote.is_empty() && self.look_local.is_empty() && self.look_occurrences.is_none())
+    }
+
+    /// The plan while writes of these kinds are held back. A family is all or nothing, so one such write holds all of it: its
+    /// rows wait, everything stays pending, and whatever was planned before and is replaced by this does not stand any more.
+    pub fn held(mut self, hold: Kinds) -> Self {
+        if !self.tally.meets(hold) {
+            return self;
+        }
+        let outbox_drop = std::mem::take(&mut self.group.outbox_drop);
+        self.group = Group { outbox_drop, ..Group::default() };
+        self.tally = Tally::default();
+        for row in self.rows.iter_mut().filter(|row| row.writes() && !row.again) {
+            row.reason = format!("{}; held back with others of its kind: {}", row.reason, row.action);
+            (row.action, row.waiting) = (Action::Wait, Some(Waiting::Guarded));
+        }
+        self
     }
 
     /// Whether anything is to be stored.

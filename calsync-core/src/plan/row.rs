@@ -81,7 +81,7 @@ pub enum Waiting {
     Conflict,
     /// It could not be read; a new version on that side is read again.
     Quarantined,
-    /// More deletions than one run may make.
+    /// More of its kind than one run or one hour may do ([`Limits`](crate::limits::Limits)).
     Guarded,
     /// This credential may not change it there.
     Forbidden,
@@ -148,11 +148,6 @@ impl Row {
     /// Whether it writes to either side.
     pub fn writes(&self) -> bool {
         !matches!(self.action, Action::Wait | Action::Skip)
-    }
-
-    /// Whether it deletes a series or a single record, which the guard counts.
-    pub fn deletes(&self) -> bool {
-        self.slot.is_none() && matches!(self.action, Action::DeleteLocal | Action::DeleteRemote)
     }
 }
 

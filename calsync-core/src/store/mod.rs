@@ -22,6 +22,7 @@ pub use rows::{
 
 use crate::binding::{Binding, BindingState};
 use crate::error::Result;
+use crate::halt::Halt;
 use crate::host::Changes;
 use crate::id::{AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Tenant};
 use crate::model::Record;
@@ -53,6 +54,13 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Gives a lease back; somebody else's is left alone.
     async fn release(&self, tenant: &Tenant, lease: &Lease) -> Result<()>;
+
+    /// Halts all writing of one tenant, or of every tenant with `None`; the two are kept apart. A halt replaces the one
+    /// before it, and `None` takes it back; taking back none is no error. Durable when this returns.
+    async fn set_halt(&self, tenant: Option<&Tenant>, halt: Option<Halt>) -> Result<()>;
+
+    /// The halt in force for this tenant: that of every tenant, or else its own.
+    async fn halt(&self, tenant: &Tenant) -> Result<Option<Halt>>;
 
     /// One binding.
     async fn binding(&self, tenant: &Tenant, id: &BindingId) -> Result<Option<Binding>>;

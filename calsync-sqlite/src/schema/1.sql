@@ -12,6 +12,15 @@ CREATE TABLE calsync_lease (
   UNIQUE (tenant, name)
 ) STRICT;
 
+-- The kill switch. The one of every tenant is the only row that belongs to no tenant.
+CREATE TABLE calsync_halt (
+  tenant   TEXT NOT NULL,
+  everyone INTEGER NOT NULL,  -- 1 with an empty tenant: of every tenant
+  body     TEXT NOT NULL,
+  UNIQUE (tenant, everyone),
+  CHECK (everyone IN (0, 1) AND (everyone = 0 OR tenant = ''))
+) STRICT;
+
 CREATE TABLE calsync_binding (
   tenant  TEXT NOT NULL,
   id      TEXT NOT NULL,

@@ -5,10 +5,11 @@ use super::gate::{Ended, FaultRates, Gate, SimClock, SimStore, SimTransport, Wat
 use super::oracle::{self, Violation};
 use super::user::Users;
 use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
-use calsync_core::binding::{Binding, DeletionsMax, EditOrDelete, Policy};
+use calsync_core::binding::{Binding, EditOrDelete, Policy};
 use calsync_core::clock::{Clock, EntropyExt, SeededEntropy};
 use calsync_core::engine::Engine;
 use calsync_core::http::BaseUrl;
+use calsync_core::limits::Allowance;
 use calsync_core::provider::Mail;
 use calsync_core::report::Report;
 use calsync_core::store::{MemoryStore, Store};
@@ -163,7 +164,7 @@ impl World {
                 .edit_or_delete(edit_or_delete)
                 .mail(mail)
                 .push_past(true)
-                .deletions_max(DeletionsMax { count: 1_000, percent: 100 });
+                .deletions_max(Allowance { count: 1_000, percent: 100 });
             world.bindings.push(now(engine.bind(new)).expect("a binding"));
         }
         world

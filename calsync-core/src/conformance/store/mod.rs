@@ -2,6 +2,7 @@
 
 mod commit;
 mod family;
+mod halt;
 mod isolation;
 mod lease;
 mod own;
@@ -9,11 +10,12 @@ mod review;
 mod rows;
 
 use super::case::Case;
-use crate::binding::{Binding, DeletionsMax, Direction, EditOrDelete, Policy, Removal};
+use crate::binding::{Binding, Direction, EditOrDelete, Policy, Removal};
 use crate::clock::ManualClock;
 use crate::error::ErrorKind;
 use crate::host::{RecordChange, RecordWrite};
 use crate::id::{BindingId, RecordId, RemoteId, RemoteKey, Tenant, Version};
+use crate::limits::Limits;
 use crate::model::{Fields, Slot, State, Writable};
 use crate::provider::{Mail, Target, Write, WriteAction};
 use crate::store::{
@@ -37,6 +39,7 @@ pub(super) fn cases() -> Vec<Case> {
         family::cases(),
         review::cases(),
         isolation::cases(),
+        halt::cases(),
     ]
     .into_iter()
     .flatten()
@@ -164,7 +167,7 @@ fn binding(tenant: &Tenant, id: &str, agent: &str) -> Binding {
         removal: Removal::Cancel,
         since: "2026-01-01".parse().ok(),
         push_past: false,
-        deletions_max: DeletionsMax::default(),
+        limits: Limits::default(),
         paused: false,
         created: START,
         version: 1,

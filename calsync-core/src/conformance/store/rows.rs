@@ -3,6 +3,7 @@
 use super::super::case::{Case, cases};
 use super::*;
 use crate::binding::{BindingState, Health, LastError, Listing};
+use crate::guard::Accounts;
 use crate::model::RemoteOccurrence;
 use crate::store::{Answer, JournalEntry, Outcome, PlanHeader, RunRow, StoredRow, Which};
 
@@ -54,6 +55,7 @@ async fn progress_is_kept_and_starts_out_empty(ground: &Ground) {
                 message: "shared as \"free/busy\" only".to_owned(),
             }),
         },
+        guard: Accounts::default(),
     };
     for state in [state, BindingState::default()] {
         let mut batch = ground.batch([]);

@@ -8,6 +8,7 @@ use super::kept::{self, RowState};
 use super::{FamilyRows, Plan, ROWS_AT_ONCE};
 use crate::engine::run::Pass;
 use crate::error::Result;
+use crate::guard::Kinds;
 use crate::id::{PlanId, RecordId, RemoteId};
 use crate::plan::{Action, FamilyPlan, Row};
 use crate::store::{Batch, Group, StoredRow, Which};
@@ -19,8 +20,8 @@ const FAMILIES_AT_ONCE: usize = 100;
 /// What goes into the next transaction.
 #[derive(Default)]
 struct Chunk {
-    /// The group of each family, its rows for the report, and the rows of the plan once it is done.
-    families: Vec<(Group, Vec<Row>, Vec<StoredRow>, FamilyRows)>,
+    /// What is to be done about each family, the rows of the plan once it is done, and as they were reviewed.
+    families: Vec<(FamilyPlan, Vec<StoredRow>, FamilyRows)>,
 }
 
 impl Pass<'_> {
@@ -101,19 +102,18 @@ impl Pass<'_> {
         }
         let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
         let family = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
-        let decided = self.decide(root.0, &root.1, family, taking.hold).await?;
-        let (writing, _): (Vec<Row>, Vec<Row>) = decided.rows.iter().cloned().partition(Row::writes);
+        let mut decided = self.decide(root.0, &root.1, family, taking.hold).await?;
+        let writing: Vec<&Row> = decided.rows.iter().filter(|row| row.writes()).collect();
         if decided.frozen || !same_decisions(&rows.decided(), &writing) {
             return self.plan_again(taking, &root, rows, decided).await;
         }
-        let mut group = decided.group;
-        group.release = was_held;
+        decided.group.release = was_held;
         let mut done = Vec::new();
         for (number, kept) in &rows.rows {
             let kept = kept::Kept { state: RowState::Done, ..kept.clone() };
             done.push(kept::stored(*number, &root, &kept)?);
         }
-        taking.chunk.families.push((group, writing, done, rows));
+        taking.chunk.families.push((decided, done, rows));
         if taking.chunk.families.len() >= FAMILIES_AT_ONCE {
             self.carry_out_chunk(taking).await?;
         }
@@ -126,22 +126,19 @@ impl Pass<'_> {
             return Ok(());
         }
         let mut batch = self.plan_batch(taking);
-        batch.groups = families.iter().map(|(group, ..)| group.clone()).collect();
-        batch.plan_rows = families.iter().flat_map(|(.., done, _)| done.clone()).collect();
-        let committed = self.commit(batch).await?;
-        let mut again = Vec::new();
-        for (at, (_, rows, _, family)) in families.into_iter().enumerate() {
-            if committed.moved.contains(&at) {
-                again.push(family);
-            } else {
-                self.report.add(&rows);
-            }
+        let (mut plans, mut reviewed) = (Vec::new(), Vec::new());
+        for (plan, done, rows) in families {
+            batch.plan_rows.extend(done);
+            plans.push(plan);
+            reviewed.push(rows);
         }
+        let moved = self.carry_with(batch, plans).await?;
+        let again = reviewed.into_iter().enumerate().filter(|(at, _)| moved.contains(at));
+        let again: Vec<FamilyRows> = again.map(|(_, rows)| rows).collect();
         // Marked as done with the others, which they are not: planned again at once, or by whoever applies the plan next, since
         // what they are about is pending as before.
         for family in again {
             let Some(root) = family.root.clone() else { continue };
-            self.look_again(&records_of(&family)).await?;
             let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
             let now = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
             let decided = self.decide(root.0, &root.1, now, taking.hold).await?;
@@ -183,7 +180,7 @@ impl Pass<'_> {
 /// What is carried along while a plan is applied.
 struct Taking {
     plan: Plan,
-    hold: (bool, bool),
+    hold: Kinds,
     /// The last number that a row of the plan has.
     last: u64,
     chunk: Chunk,
@@ -205,11 +202,7 @@ fn roots_of(root: &(Which, String), rows: &FamilyRows) -> BTreeSet<(Which, Strin
     roots
 }
 
-fn records_of(family: &FamilyRows) -> Vec<RecordId> {
-    family.rows.iter().filter_map(|(_, kept)| kept.row.record.clone()).collect()
-}
-
-fn same_decisions(then: &[&Row], now: &[Row]) -> bool {
+fn same_decisions(then: &[&Row], now: &[&Row]) -> bool {
     fn essence(row: &Row) -> impl PartialEq + '_ {
         (row.action, &row.record, &row.key, &row.units, &row.versions)
     }

@@ -139,6 +139,8 @@ impl Engine {
 
 impl super::run::Pass<'_> {
     async fn draw_up(&mut self, id: &PlanId) -> Result<()> {
+        // It writes to neither side, and shows an operator who halted everything what waits.
+        self.heeds_halt = false;
         self.settle().await?;
         self.observe_local().await?;
         if !self.observe_remote().await? {

@@ -3,6 +3,7 @@
 use super::kept::{self, Kept, Match, PlanRow, RowState};
 use super::{Plan, ROWS_AT_ONCE, ROWS_SHOWN};
 use crate::error::{Error, ErrorKind, Result};
+use crate::guard::Kinds;
 use crate::id::{RecordId, RemoteId};
 use crate::plan::adopt::By;
 use crate::store::{Batch, StoredRow, Which};
@@ -252,6 +253,7 @@ impl super::super::run::Pass<'_> {
         matched: &Match,
     ) -> Result<Vec<u64>> {
         let invalid = |what: &'static str| Error::new(ErrorKind::Invalid, what).with("plan", &plan.id);
+        self.heeds_halt = false;
         self.pair_up().await?;
         let held = std::mem::take(&mut self.held);
         let hold = self.guard().await?;
@@ -358,7 +360,7 @@ impl super::super::run::Pass<'_> {
         said_of: &(Which, String),
         matched: &Match,
         held: &BTreeSet<(Which, String)>,
-        hold: (bool, bool),
+        hold: Kinds,
         mut last: u64,
     ) -> Result<Vec<u64>> {
         let mut batch = self.batch();

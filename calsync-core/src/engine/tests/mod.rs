@@ -5,10 +5,11 @@ mod paper;
 mod review;
 
 use super::{Appointments, Engine};
-use crate::binding::{Binding, DeletionsMax, EditOrDelete, NewBinding, Policy};
+use crate::binding::{Binding, EditOrDelete, NewBinding, Policy};
 use crate::clock::{ManualClock, SeededEntropy};
 use crate::error::ErrorKind;
 use crate::id::RecordId;
+use crate::limits::{Allowance, Limits};
 use crate::model::{Appointment, Fields, Recurrence, Slot, State, Status, When};
 use crate::plan::Action;
 use crate::report::Report;
@@ -367,7 +368,7 @@ async fn an_appointment_given_to_another_agent_leaves_the_calendar() {
 
 #[tokio::test]
 async fn more_deletions_than_allowed_are_held_back_and_the_rest_goes_on() {
-    let max = DeletionsMax { count: 2, percent: 10 };
+    let max = Allowance { count: 2, percent: 10 };
     let desk = Desk::with(|new| new.deletions_max(max)).await;
     for n in 0..6 {
         desk.paper.put(&format!("g{n}"), visit(&format!("Visit {n}")).to_fields());
@@ -385,7 +386,7 @@ async fn more_deletions_than_allowed_are_held_back_and_the_rest_goes_on() {
     );
     let binding = desk
         .engine
-        .change(&desk.binding, |b| b.deletions_max = DeletionsMax { count: 4, percent: 10 })
+        .change(&desk.binding, |b| b.limits = Limits::deletions_max(Allowance { count: 4, percent: 10 }))
         .await
         .unwrap();
     desk.engine.run(&binding).await.unwrap();

@@ -10,7 +10,7 @@ use crate::id::{OperationId, RecordId, Revision};
 use crate::model::{Fields, Occurrence, State, Unit, normalise};
 use crate::plan::decide::Delta;
 use crate::plan::observe::{Pair, of_the_copy};
-use crate::plan::row::{Action, Waiting};
+use crate::plan::row::Action;
 use crate::plan::scope::left_alone;
 use crate::store::{Intent, Link, LinkPut, Seen};
 use serde_json::json;
@@ -123,14 +123,6 @@ impl<'a> Planner<'a> {
         }
         if !self.rules.binding.direction.writes_local() {
             self.skip(pair, "this binding does not write to the CRM");
-            return Home::None;
-        }
-        if is_root && self.rules.hold_deletions.0 {
-            self.wait(
-                pair,
-                Waiting::Guarded,
-                format!("{reason}; held back: more deletions in the CRM than one run may make"),
-            );
             return Home::None;
         }
         let Some(link) = pair.link.cloned().or_else(|| pair.item.map(|item| self.link_of(pair, item, root)))

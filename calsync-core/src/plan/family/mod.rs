@@ -18,6 +18,7 @@ use super::observe::{Pair, organizer, pairs};
 use super::row::Waiting;
 use super::{FamilyPlan, Rules};
 use crate::binding::EditOrDelete;
+use crate::guard::Tally;
 use crate::id::OperationId;
 use crate::model::appointment::read_when;
 use crate::model::{Fields, State, Writable};
@@ -55,6 +56,7 @@ pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
     planner.drop_replaced_intents();
     planner.write_down();
     planner.expect_what_was_read();
+    planner.plan.tally = Tally::of(&planner.plan.rows, pairs.root.is_none());
     planner.plan
 }
 

@@ -174,7 +174,6 @@ impl<'a> Planner<'a> {
         reason: &str,
         lost: Option<Fields>,
     ) -> Home<'a> {
-        let is_root = root.is_none();
         if !self.rules.binding.direction.writes_remote() {
             self.skip(pair, "this binding does not write to the calendar");
             return Home::None;
@@ -207,11 +206,6 @@ impl<'a> Planner<'a> {
                 Waiting::Forbidden,
                 format!("{reason}, but the calendar does not let this entry be deleted"),
             );
-            return Home::None;
-        }
-        if is_root && self.rules.hold_deletions.1 {
-            let why = format!("{reason}; held back: more deletions in the calendar than one run may make");
-            self.wait(pair, Waiting::Guarded, why);
             return Home::None;
         }
         let operation = self.operation_of("delete-remote", pair, &link);

@@ -16,6 +16,7 @@ use super::{
 use crate::binding::{Binding, BindingState};
 use crate::clock::Clock;
 use crate::error::Result;
+use crate::halt::Halt;
 use crate::host::Changes;
 use crate::id::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteId, RemoteKey, Tenant,
@@ -56,6 +57,7 @@ impl MemoryStore {
         json!({
             "version": data.version,
             "sequence": data.sequence,
+            "halt": data.halt,
             "tenants": Value::Object(tenants.collect()),
         })
     }
@@ -126,6 +128,21 @@ impl Store for MemoryStore {
             row.owner = None;
         }
         Ok(())
+    }
+
+    async fn set_halt(&self, tenant: Option<&Tenant>, halt: Option<Halt>) -> Result<()> {
+        let mut data = self.data();
+        match tenant {
+            Some(tenant) => data.tenants.entry(tenant.clone()).or_default().halt = halt,
+            None => data.halt = halt,
+        }
+        Ok(())
+    }
+
+    async fn halt(&self, tenant: &Tenant) -> Result<Option<Halt>> {
+        let data = self.data();
+        let own = || data.tenants.get(tenant).and_then(|tenant| tenant.halt.as_ref());
+        Ok(data.halt.as_ref().or_else(own).cloned())
     }
 
     async fn binding(&self, tenant: &Tenant, id: &BindingId) -> Result<Option<Binding>> {
@@ -449,6 +466,7 @@ fn tenant_snapshot(tenant: &TenantData) -> Value {
         .values()
         .map(|(header, rows)| json!({"header": header, "rows": rows.values().collect::<Vec<_>>()}));
     json!({
+        "halt": tenant.halt,
         "leases": Value::Object(leases.collect()),
         "bindings": tenant.bindings.values().collect::<Vec<_>>(),
         "rows": Value::Object(rows.collect()),

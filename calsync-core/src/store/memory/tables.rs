@@ -4,6 +4,7 @@
 //! same two verbs that change the table, and nothing here decides anything.
 
 use crate::binding::{Binding, BindingState};
+use crate::halt::Halt;
 use crate::id::{AgentId, BindingId, OperationId, PlanId, RecordId, RemoteId, RemoteKey, Tenant, Version};
 use crate::model::{Record, State};
 use crate::store::own::OwnRow;
@@ -52,12 +53,14 @@ pub(super) struct Data {
     pub(super) version: u64,
     /// Outbox entries, over all tenants.
     pub(super) sequence: u64,
+    pub(super) halt: Option<Halt>,
     pub(super) tenants: BTreeMap<Tenant, TenantData>,
 }
 
 /// What belongs to one tenant.
 #[derive(Debug, Default)]
 pub(super) struct TenantData {
+    pub(super) halt: Option<Halt>,
     pub(super) leases: BTreeMap<String, LeaseRow>,
     pub(super) bindings: BTreeMap<BindingId, Binding>,
     pub(super) rows: BTreeMap<BindingId, BindingData>,
