@@ -115,7 +115,7 @@ pub struct Binding {
 }
 
 /// What is asked for when a binding is made; everything but agent and calendar has a default.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewBinding {
     pub(crate) agent: AgentId,
     pub(crate) direction: Direction,

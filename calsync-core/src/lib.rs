@@ -68,6 +68,7 @@ pub mod model;
 pub mod plan;
 pub mod provider;
 pub mod report;
+pub mod roster;
 mod secret;
 pub mod store;
 mod zone;

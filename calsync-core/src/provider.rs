@@ -107,6 +107,28 @@ pub struct CalendarInfo {
     pub summary: Option<String>,
 }
 
+/// How a calendar may be used, by the account that acts for its [`Target`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Its events can be read and written.
+    Writer,
+    /// Its events can be read only.
+    Reader,
+    /// Only when somebody is busy can be read: not enough for anything that calsync does.
+    FreeBusy,
+    /// The account answers for nobody of this name, or for nobody any more.
+    NoSuchUser {
+        /// What was said, and what to do, for a person.
+        message: String,
+    },
+    /// There is no such calendar, or it is not shared with the account: services do not tell the two apart.
+    NotShared {
+        /// What was said, and what to do, for a person.
+        message: String,
+    },
+}
+
 /// Who is told about a write by the provider's mail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -187,6 +209,13 @@ pub enum Receipt {
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// What the calendar says about itself. Cheap; also tells whether it can be reached at all.
     async fn calendar(&self, target: &Target, effort: &Effort) -> Result<CalendarInfo>;
+
+    /// How the calendar may be used. As cheap as [`Provider::calendar`]; reads only, and needs no more rights than a run.
+    ///
+    /// # Errors
+    /// What is no answer about this calendar: the network, a limit, a credential that nobody could use. That the user or the
+    /// calendar is not there for this account is an answer.
+    async fn access(&self, target: &Target, effort: &Effort) -> Result<Access>;
 
     /// One page of series, exceptions and single records. Safe to repeat.
     ///

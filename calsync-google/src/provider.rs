@@ -5,6 +5,7 @@
 //! because Google wants every other parameter of the listing repeated unchanged.
 
 use crate::auth::lock;
+use crate::auth::refusal::no_such_user;
 use crate::call::{DeleteEvent, GetCalendar, GetEvent, InsertEvent, ListEvents, PatchEvent};
 use crate::decode::{self, CalendarFacts};
 use crate::encode::Body;
@@ -12,7 +13,7 @@ use async_trait::async_trait;
 use calsync_core::http::{Call, Sender};
 use calsync_core::model::{Fields, RemoteOccurrence, RemoteRecord, Slot, State, Writable};
 use calsync_core::provider::{
-    CalendarInfo, Effort, Item, Next, Page, Provider, Receipt, Start, Target, Write, WriteAction,
+    Access, CalendarInfo, Effort, Item, Next, Page, Provider, Receipt, Start, Target, Write, WriteAction,
 };
 use calsync_core::{
     CalendarId, Cursor, Error, ErrorKind, OperationId, PageToken, RemoteId, Result, Retry, Revision, Zone,
@@ -212,6 +213,19 @@ impl Provider for Google {
         Ok(CalendarInfo { zone: facts.zone.unwrap_or_else(Zone::utc), summary })
     }
 
+    async fn access(&self, target: &Target, effort: &Effort) -> Result<Access> {
+        let span = tracing::debug_span!("google.access", calendar = %target.calendar);
+        let call = GetCalendar(&target.calendar);
+        match self.send(&call, target, None, effort).instrument(span).await {
+            Ok(head) => access(head.access_role.as_deref()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Ok(Access::NotShared { message: error.to_string() })
+            }
+            Err(error) if no_such_user(&error) => Ok(Access::NoSuchUser { message: error.to_string() }),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn list(&self, target: &Target, start: &Start, effort: &Effort) -> Result<Page> {
         let full = matches!(start, Start::Full(_));
         let span = tracing::debug_span!("google.list", calendar = %target.calendar, full);
@@ -266,6 +280,16 @@ impl fmt::Debug for Google {
             .field("account", &self.account)
             .field("page_size", &self.page_size)
             .finish_non_exhaustive()
+    }
+}
+
+/// The roles of the head of a listing (events.list, `accessRole`).
+fn access(role: Option<&str>) -> Result<Access> {
+    match role {
+        Some("owner" | "writer" | "writerWithoutPrivateAccess") => Ok(Access::Writer),
+        Some("reader") => Ok(Access::Reader),
+        Some("freeBusyReader" | "none") => Ok(Access::FreeBusy),
+        _ => Err(Error::new(ErrorKind::Protocol, "the calendar does not say how it may be used").later()),
     }
 }
 

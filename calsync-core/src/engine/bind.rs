@@ -125,8 +125,8 @@ impl Engine {
         changed.created = current.created;
         changed.limits.check()?;
         changed.version = current.version + 1;
-        let wider = (changed.since, changed.push_past, changed.direction)
-            != (current.since, current.push_past, current.direction);
+        let wider = (changed.since, changed.push_past, changed.direction, &changed.agent)
+            != (current.since, current.push_past, current.direction, &current.agent);
         let mut batch = Batch::new(self.tenant.clone());
         batch.binding = Some(changed.id.clone());
         batch.put_binding = Some(changed.clone());

@@ -9,6 +9,7 @@ mod adopt;
 mod appointments;
 mod bind;
 mod builder;
+mod bulk;
 mod deliver;
 mod doubt;
 mod guard;

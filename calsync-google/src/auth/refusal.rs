@@ -65,6 +65,19 @@ pub(crate) fn refusal(refused: &Refused, who: &Who<'_>) -> Error {
     }
 }
 
+/// Whether the token endpoint says that there is nobody of this name, or nobody any more. The person is at fault then, and
+/// not the credential: others can still be acted for.
+pub(crate) fn no_such_user(error: &Error) -> bool {
+    match (error.kind(), error.reason_code()) {
+        (ErrorKind::Config, Some("invalid_grant")) => true,
+        (ErrorKind::Unauthorized, Some("invalid_request")) => error.message().contains("no user of any"),
+        (ErrorKind::Unauthorized, Some("invalid_grant")) => {
+            error.message().starts_with("the account ") && error.message().ends_with(" was deleted")
+        }
+        _ => false,
+    }
+}
+
 fn service_account(refused: &Refused, who: &Who<'_>) -> (ErrorKind, String, String) {
     use ErrorKind as Kind;
     let Who::ServiceAccount { email, client_id, subject, scopes } = who else {
@@ -308,6 +321,26 @@ mod tests {
             assert!(error.to_string().contains("(status"), "{error}");
             assert!(error.to_string().contains("amy@example.com"), "{error}");
         }
+    }
+
+    #[test]
+    fn only_what_is_said_about_the_person_means_that_there_is_no_such_user() {
+        for (status, code, description, expected) in [
+            (400, "invalid_grant", "Invalid email or User ID", true),
+            (400, "invalid_grant", "The account has been deleted", true),
+            (400, "invalid_request", "Invalid impersonation &quot;sub&quot; field.", true),
+            (400, "invalid_request", "Missing parameter", false),
+            (400, "invalid_grant", "Invalid JWT Signature.", false),
+            (400, "invalid_grant", "Bad Request", false),
+            (401, "unauthorized_client", "Unauthorized client or scope in request.", false),
+            (403, "access_denied", "Account restricted", false),
+            (400, "invalid_scope", "Some requested scopes were invalid", false),
+        ] {
+            let error = as_service_account(&refused(status, code, description));
+            assert_eq!(no_such_user(&error), expected, "{description}");
+        }
+        let dead = refused(400, "invalid_grant", "Token has been expired or revoked.");
+        assert!(!no_such_user(&refusal(&dead, &Who::Refresh { client_id: "1-a" })));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::id::{Cursor, OperationId, RemoteId, Revision};
 use crate::model::appointment::{read_when, when_value};
 use crate::model::{Fields, Recurrence, RemoteOccurrence, RemoteRecord, Slot, State, Writable};
 use crate::provider::{
-    CalendarInfo, Effort, Item, Next, Page, Provider, Receipt, Start, Target, Write, WriteAction,
+    Access, CalendarInfo, Effort, Item, Next, Page, Provider, Receipt, Start, Target, Write, WriteAction,
 };
 use crate::zone::Zone;
 use async_trait::async_trait;
@@ -120,6 +120,11 @@ impl Provider for Paper {
     async fn calendar(&self, _: &Target, effort: &Effort) -> Result<CalendarInfo> {
         effort.spend();
         Ok(CalendarInfo { zone: Zone::utc(), summary: None })
+    }
+
+    async fn access(&self, _: &Target, effort: &Effort) -> Result<Access> {
+        effort.spend();
+        Ok(Access::Writer)
     }
 
     async fn list(&self, _: &Target, start: &Start, effort: &Effort) -> Result<Page> {
