@@ -5,6 +5,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+#[path = "failures/adoption.rs"]
+mod adoption;
 #[path = "failures/bulk.rs"]
 mod bulk;
 #[path = "failures/credentials.rs"]

@@ -9,7 +9,7 @@ use crate::db::{int, one, run, sql, to_json};
 use calsync_core::halt::Halt;
 use calsync_core::model::State;
 use calsync_core::store::own::{OwnRow, Ruling};
-use calsync_core::store::{Batch, Committed, Entry, Group, Lease, Link, LocalMark, Which};
+use calsync_core::store::{Batch, Committed, Entry, Group, Lease, Link, LocalMark, StoredRow, Which};
 use calsync_core::{BindingId, Error, ErrorKind, RecordId, Result, Version};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior};
@@ -70,6 +70,7 @@ impl Writing<'_> {
             self.forget(binding)?;
         }
         let mut committed = Committed::default();
+        let mut plan_rows: Vec<&StoredRow> = batch.plan_rows.iter().collect();
         for (index, group) in batch.groups.iter().enumerate() {
             match self.records(group)? {
                 None => committed.moved.push(index),
@@ -78,12 +79,13 @@ impl Writing<'_> {
                         Rows { db: self.db, tenant: self.tenant, binding: binding.as_str() }
                             .group(group, &versions)?;
                     }
+                    plan_rows.extend(&group.plan_rows);
                     committed.versions.extend(versions);
                 }
             }
         }
         self.binding_rows(batch)?;
-        self.plan(batch)?;
+        self.plan(batch, &plan_rows)?;
         if let (Some(lease), true) = (&batch.fence, batch.release) {
             release(self.db, self.tenant, lease)?;
         }
@@ -194,7 +196,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn plan(&self, batch: &Batch) -> Result<()> {
+    fn plan(&self, batch: &Batch, rows: &[&StoredRow]) -> Result<()> {
         if let Some(header) = &batch.plan {
             let key = (self.tenant, header.id.as_str());
             run(self.db, "DELETE FROM calsync_plan WHERE tenant = ?1 AND id = ?2", key)?;
@@ -202,7 +204,7 @@ impl Writing<'_> {
             run(self.db, statement, (key.0, key.1, to_json(header)?))?;
         }
         let plan = batch.plan.as_ref().map(|header| &header.id).or(batch.plan_of.as_ref());
-        for row in &batch.plan_rows {
+        for row in rows {
             let statement =
                 "INSERT INTO calsync_plan_row (tenant, plan, number, body) VALUES (?1, ?2, ?3, ?4)
                 ON CONFLICT (tenant, plan, number) DO UPDATE SET body = ?4";

@@ -112,8 +112,10 @@ impl Batch {
             !self.release || self.fence.is_some(),
             "a transaction gives back a lease that it does not name",
         )?;
+        let names_rows =
+            !self.plan_rows.is_empty() || self.groups.iter().any(|group| !group.plan_rows.is_empty());
         check(
-            self.plan_rows.is_empty() || self.plan.is_some() || self.plan_of.is_some(),
+            !names_rows || self.plan.is_some() || self.plan_of.is_some(),
             "a transaction appends rows to a plan that it does not name",
         )?;
         if let Some(put) = &self.put_binding {
@@ -183,6 +185,8 @@ pub struct Group {
     pub hold: Vec<(Which, String)>,
     /// Roots that wait no longer.
     pub release: Vec<(Which, String)>,
+    /// Rows of the transaction's plan to put, which say that the group was carried out.
+    pub plan_rows: Vec<StoredRow>,
     /// What to write down.
     pub journal: Vec<JournalEntry>,
 }
@@ -197,6 +201,7 @@ impl Group {
                 && self.unmark_any.is_empty()
                 && self.outbox_drop.is_empty()
                 && self.release.is_empty()
+                && self.plan_rows.is_empty()
                 && self.journal.is_empty())
     }
 

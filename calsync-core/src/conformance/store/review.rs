@@ -11,6 +11,7 @@ pub(super) fn cases() -> Vec<Case> {
         what_is_marked_and_unlinked_in_the_crm_is_found_in_pages_with_its_record,
         roots_are_held_until_they_are_released_and_go_with_their_binding,
         a_plan_is_forgotten_with_its_rows,
+        rows_that_say_a_group_is_done_stand_or_fall_with_it,
     ]
 }
 
@@ -113,4 +114,27 @@ async fn a_plan_is_forgotten_with_its_rows(ground: &Ground) {
         (header.is_some(), rows.len())
     };
     assert_eq!((plan("p").await, plan("q").await), ((false, 0), (true, 1)));
+}
+
+async fn rows_that_say_a_group_is_done_stand_or_fall_with_it(ground: &Ground) {
+    let row = |number: u64, text: &str| StoredRow {
+        number,
+        root: (Which::Local, number.to_string()),
+        row: json!(text),
+    };
+    let mut batch = ground.batch([]);
+    batch.plan = Some(PlanHeader { id: "p".into(), binding: "b1".into(), made: START, summary: json!({}) });
+    batch.plan_rows = vec![row(1, "open"), row(2, "open")];
+    ground.store.commit(batch).await.expect("stored");
+    let done = group(|g| g.plan_rows.push(row(1, "done")));
+    let moved = group(|g| {
+        g.plan_rows.push(row(2, "done"));
+        g.expects.push(crate::store::Expect { record: "nobody".into(), version: Some("7".into()) });
+    });
+    let mut batch = ground.batch([done.clone(), moved]);
+    batch.plan_of = Some("p".into());
+    assert_eq!(ground.store.commit(batch).await.expect("applied").moved, [1]);
+    let rows = ground.store.plan_rows(&ground.tenant, &"p".into(), 0, 9).await.expect("rows");
+    assert_eq!(rows, [row(1, "done"), row(2, "open")]);
+    refused(ground.store.commit(ground.batch([done])).await, ErrorKind::Invariant);
 }

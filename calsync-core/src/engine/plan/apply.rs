@@ -11,18 +11,11 @@ use crate::error::Result;
 use crate::guard::Kinds;
 use crate::id::{PlanId, RecordId, RemoteId};
 use crate::plan::{Action, FamilyPlan, Row};
-use crate::store::{Batch, Group, StoredRow, Which};
+use crate::store::{Batch, Group, Which};
 use std::collections::BTreeSet;
 
 /// Most families that one transaction carries out.
 const FAMILIES_AT_ONCE: usize = 100;
-
-/// What goes into the next transaction.
-#[derive(Default)]
-struct Chunk {
-    /// What is to be done about each family, the rows of the plan once it is done, and as they were reviewed.
-    families: Vec<(FamilyPlan, Vec<StoredRow>, FamilyRows)>,
-}
 
 impl Pass<'_> {
     pub(super) async fn take_up(&mut self, id: &PlanId) -> Result<()> {
@@ -45,7 +38,7 @@ impl Pass<'_> {
             self.say(&root, &matched);
         }
         let hold = self.guard().await?;
-        let mut taking = Taking { plan, hold, last, chunk: Chunk::default(), moved: 0, deselected: 0 };
+        let mut taking = Taking { plan, hold, last, chunk: Vec::new(), moved: 0, deselected: 0 };
         let store = std::sync::Arc::clone(&self.engine.shared.store);
         let mut family = FamilyRows::default();
         let mut after = 0;
@@ -108,35 +101,27 @@ impl Pass<'_> {
             return self.plan_again(taking, &root, rows, decided).await;
         }
         decided.group.release = was_held;
-        let mut done = Vec::new();
         for (number, kept) in &rows.rows {
             let kept = kept::Kept { state: RowState::Done, ..kept.clone() };
-            done.push(kept::stored(*number, &root, &kept)?);
+            decided.group.plan_rows.push(kept::stored(*number, &root, &kept)?);
         }
-        taking.chunk.families.push((decided, done, rows));
-        if taking.chunk.families.len() >= FAMILIES_AT_ONCE {
+        taking.chunk.push((decided, rows));
+        if taking.chunk.len() >= FAMILIES_AT_ONCE {
             self.carry_out_chunk(taking).await?;
         }
         Ok(())
     }
 
     async fn carry_out_chunk(&mut self, taking: &mut Taking) -> Result<()> {
-        let families = std::mem::take(&mut taking.chunk.families);
+        let families = std::mem::take(&mut taking.chunk);
         if families.is_empty() {
             return Ok(());
         }
-        let mut batch = self.plan_batch(taking);
-        let (mut plans, mut reviewed) = (Vec::new(), Vec::new());
-        for (plan, done, rows) in families {
-            batch.plan_rows.extend(done);
-            plans.push(plan);
-            reviewed.push(rows);
-        }
+        let batch = self.plan_batch(taking);
+        let (plans, reviewed): (Vec<FamilyPlan>, Vec<FamilyRows>) = families.into_iter().unzip();
         let moved = self.carry_with(batch, plans).await?;
         let again = reviewed.into_iter().enumerate().filter(|(at, _)| moved.contains(at));
         let again: Vec<FamilyRows> = again.map(|(_, rows)| rows).collect();
-        // Marked as done with the others, which they are not: planned again at once, or by whoever applies the plan next, since
-        // what they are about is pending as before.
         for family in again {
             let Some(root) = family.root.clone() else { continue };
             let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
@@ -183,7 +168,8 @@ struct Taking {
     hold: Kinds,
     /// The last number that a row of the plan has.
     last: u64,
-    chunk: Chunk,
+    /// What is to be done about each family in the next transaction, and its rows as they were reviewed.
+    chunk: Vec<(FamilyPlan, FamilyRows)>,
     moved: u64,
     deselected: u64,
 }

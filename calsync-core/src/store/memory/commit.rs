@@ -179,7 +179,7 @@ impl<'a> Staged<'a> {
 }
 
 /// Everything but the own table, which is written already.
-fn apply(tenant: &mut TenantData, sequence: &mut u64, batch: Batch, ruled: &[Ruled]) {
+fn apply(tenant: &mut TenantData, sequence: &mut u64, mut batch: Batch, ruled: &[Ruled]) {
     if let Some(id) = &batch.binding {
         if batch.drop_binding {
             tenant.bindings.remove(id);
@@ -189,8 +189,9 @@ fn apply(tenant: &mut TenantData, sequence: &mut u64, batch: Batch, ruled: &[Rul
             }
         }
         let rows = tenant.rows.entry(id.clone()).or_default();
-        for (group, versions) in batch.groups.into_iter().zip(ruled) {
+        for (mut group, versions) in batch.groups.into_iter().zip(ruled) {
             if let Some(versions) = versions {
+                batch.plan_rows.append(&mut group.plan_rows);
                 apply_group(rows, sequence, group, versions);
             }
         }
