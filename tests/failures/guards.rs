@@ -148,7 +148,7 @@ async fn c09_what_is_held_back_goes_once_when_it_is_confirmed_and_more_than_that
         "12 records would have been deleted in the calendar and are held back, because one run may do 10 of that (50 \
          linked): "
     ), "{held}");
-    assert_eq!(desk.state().await.guard.held, [held.clone()]);
+    assert_eq!(desk.state().await.guard.held, std::slice::from_ref(&held));
     desk.engine.confirm(&desk.binding, &held).await.unwrap();
     let again = desk.engine.confirm(&desk.binding, &held).await.unwrap_err();
     assert_eq!(again.kind(), ErrorKind::NotFound, "{again}");
