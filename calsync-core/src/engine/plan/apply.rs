@@ -11,7 +11,7 @@ use crate::error::Result;
 use crate::guard::Kinds;
 use crate::id::{PlanId, RecordId, RemoteId};
 use crate::plan::{Action, FamilyPlan, Row};
-use crate::store::{Batch, Group, Which};
+use crate::store::{Batch, Which};
 use std::collections::BTreeSet;
 
 /// Most families that one transaction carries out.
@@ -83,8 +83,16 @@ impl Pass<'_> {
         if !selected {
             if rows.rows.iter().any(|(_, kept)| kept.state == RowState::Deselected) {
                 taking.deselected += rows.rows.len() as u64;
+                // Decided once more as what waits: an intent that an earlier run planned goes with that, unsent.
+                self.held.extend(roots.iter().cloned());
+                let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
+                let family = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
+                let mut decided = self.decide(root.0, &root.1, family, taking.hold).await?;
+                // It writes nothing, so that nothing can have moved.
+                decided.group.expects.clear();
+                decided.group.hold = roots.into_iter().collect();
                 let mut batch = self.batch();
-                batch.groups.push(Group { hold: roots.into_iter().collect(), ..Group::default() });
+                batch.groups.push(decided.group);
                 self.commit(batch).await?;
             }
             return Ok(());

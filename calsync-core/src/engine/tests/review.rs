@@ -321,3 +321,20 @@ async fn a_plan_is_shown_as_a_table() {
     ];
     assert_eq!(lines, expected);
 }
+
+#[tokio::test]
+async fn what_an_earlier_run_meant_to_send_is_not_sent_once_it_is_deselected() {
+    let desk = Desk::new().await;
+    desk.crm.create("amy@example.com", &visit("Visit")).await.unwrap();
+    desk.paper.sheet().refuse = Some(ErrorKind::RateLimited);
+    desk.run().await;
+    desk.paper.sheet().refuse = None;
+    desk.clock.advance(std::time::Duration::from_secs(7_200));
+    let mut plan = desk.engine.plan(&desk.binding).await.unwrap();
+    assert_eq!(text_of(&plan).await, ["1 selected create in calendar Visit"]);
+    plan.deselect(&[1]).await.unwrap();
+    desk.engine.apply(&plan).await.unwrap();
+    assert!(desk.paper.living().is_empty());
+    assert_eq!(desk.run().await.waiting.get(&Waiting::Deselected), Some(&1));
+    assert!(desk.paper.living().is_empty());
+}
