@@ -23,10 +23,14 @@ mod kinds;
 mod leases;
 #[path = "failures/listing.rs"]
 mod listing;
+#[path = "failures/privacy.rs"]
+mod privacy;
 #[path = "failures/recovery.rs"]
 mod recovery;
 #[path = "failures/rules.rs"]
 mod rules;
+#[path = "failures/scope.rs"]
+mod scope;
 #[path = "failures/series.rs"]
 mod series;
 #[path = "failures/shaky_store.rs"]

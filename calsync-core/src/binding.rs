@@ -3,13 +3,17 @@
 //! A binding is settings only; what happened so far is in [`BindingState`]. Settings carry a version, and every transaction
 //! that plans a write names the version it was planned under, so that a flag set a moment ago is honoured.
 
-use crate::error::ErrorKind;
+use crate::error::{ErrorKind, Result};
 use crate::guard::Accounts;
 use crate::id::{AgentId, BindingId, CalendarId, Cursor, PageToken, Position, ProviderName, RunId, Tenant};
 use crate::limits::{Allowance, Limits};
+use crate::model::{EventType, Status, Visibility};
 use crate::provider::{Mail, Target};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use crate::detail::{BUSY_TITLE, Detail};
+pub use crate::scope::{PAST_DAYS_MAX, Scope};
 
 /// Which way changes flow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,11 +102,19 @@ pub struct Binding {
     pub mail: Mail,
     /// What a deletion in the calendar does to the CRM's record.
     pub removal: Removal,
-    /// Appointments and series that ended before this day are left alone on both sides; `None` for no such limit. Leaving the
-    /// scope deletes nothing.
-    pub since: Option<NaiveDate>,
-    /// Whether appointments of the CRM that were over before the binding was made are pushed as well.
-    pub push_past: bool,
+    /// Which records it is about. Leaving the scope deletes nothing.
+    #[serde(default)]
+    pub scope: Scope,
+    /// How much of an appointment passes between the two sides. Default: everything.
+    #[serde(default)]
+    pub detail: Detail,
+    /// How much of a private one passes, by `visibility` (`private` and `confidential`); never more than of others. Default:
+    /// everything, as the CRM is the agent's own and visibility travels along and never widens (G39): a detail that is held
+    /// back is one that nobody finds in the CRM. Whose CRM shows an agent's appointments to others, or whose calendar is
+    /// shared with people who have no place in the CRM, sets [`Detail::BusyOnly`]: whoever reads on either side then sees
+    /// that the time is taken, and the details stay where they were typed.
+    #[serde(default)]
+    pub private_detail: Detail,
     /// How much one run and one hour may do.
     #[serde(default)]
     pub limits: Limits,
@@ -125,8 +137,9 @@ pub struct NewBinding {
     pub(crate) edit_or_delete: EditOrDelete,
     pub(crate) mail: Mail,
     pub(crate) removal: Removal,
-    pub(crate) since: Option<NaiveDate>,
-    pub(crate) push_past: bool,
+    pub(crate) scope: Scope,
+    pub(crate) detail: Detail,
+    pub(crate) private_detail: Detail,
     pub(crate) limits: Limits,
 }
 
@@ -147,6 +160,16 @@ impl Binding {
     }
 }
 
+impl Binding {
+    /// Whether the settings can be meant.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] naming the setting, and what it can be.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.scope.check()
+    }
+}
+
 impl NewBinding {
     fn new(agent: AgentId, direction: Direction) -> Self {
         Self {
@@ -158,8 +181,9 @@ impl NewBinding {
             edit_or_delete: EditOrDelete::default(),
             mail: Mail::default(),
             removal: Removal::default(),
-            since: None,
-            push_past: false,
+            scope: Scope::default(),
+            detail: Detail::default(),
+            private_detail: Detail::default(),
             limits: Limits::default(),
         }
     }
@@ -201,15 +225,71 @@ impl NewBinding {
         self
     }
 
-    /// Leaves alone what ended before this day. Default: no limit.
+    /// Which records the binding is about, as a whole. Default: all, except that what is over is not pushed.
+    pub fn scope(mut self, scope: Scope) -> Self {
+        self.scope = scope;
+        self
+    }
+
+    /// Leaves alone what ended before this day, 1900 to 2200. Default: no limit.
     pub fn since(mut self, day: NaiveDate) -> Self {
-        self.since = Some(day);
+        self.scope.since = Some(day);
+        self
+    }
+
+    /// Leaves alone what ended more than this many days ago, counted anew in every run; at most [`PAST_DAYS_MAX`]. Default:
+    /// no limit.
+    pub fn past_days(mut self, days: u32) -> Self {
+        self.scope.past_days = Some(days);
         self
     }
 
     /// Also pushes appointments of the CRM that are over already. Default: no, so that nobody is reminded of last year.
     pub fn push_past(mut self, push: bool) -> Self {
-        self.push_past = push;
+        self.scope.push_past = push;
+        self
+    }
+
+    /// Leaves alone what has one of these statuses, such as [`Status::Tentative`]. Default: none.
+    pub fn leave_out_statuses(mut self, statuses: impl IntoIterator<Item = Status>) -> Self {
+        self.scope.statuses_left_out.extend(statuses);
+        self
+    }
+
+    /// Leaves alone what the calendar's own owner declined. Default: it is kept in step, with the answer.
+    pub fn leave_out_declined(mut self) -> Self {
+        self.scope.declined_left_out = true;
+        self
+    }
+
+    /// Leaves alone entries of these kinds. Default: none.
+    pub fn leave_out_types(mut self, types: impl IntoIterator<Item = EventType>) -> Self {
+        self.scope.types_left_out.extend(types);
+        self
+    }
+
+    /// Leaves alone every known kind of entry but these. A kind that this version does not know passes.
+    pub fn only_types(mut self, types: impl IntoIterator<Item = EventType>) -> Self {
+        self.scope.only_types(types);
+        self
+    }
+
+    /// Leaves alone what has one of these visibilities. Default: none.
+    pub fn leave_out_visibilities(mut self, visibilities: impl IntoIterator<Item = Visibility>) -> Self {
+        self.scope.visibilities_left_out.extend(visibilities);
+        self
+    }
+
+    /// How much of an appointment passes between the two sides. Default: [`Detail::Full`].
+    pub fn detail(mut self, detail: Detail) -> Self {
+        self.detail = detail;
+        self
+    }
+
+    /// How much of a private appointment passes; never more than of others. Default: [`Detail::Full`], see
+    /// [`Binding::private_detail`].
+    pub fn private_detail(mut self, detail: Detail) -> Self {
+        self.private_detail = detail;
         self
     }
 

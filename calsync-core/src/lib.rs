@@ -55,6 +55,7 @@ pub mod calendar;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
+mod detail;
 pub mod docs;
 pub mod engine;
 mod error;
@@ -69,6 +70,7 @@ pub mod plan;
 pub mod provider;
 pub mod report;
 pub mod roster;
+mod scope;
 mod secret;
 pub mod store;
 mod zone;

@@ -174,7 +174,7 @@ pub enum WriteAction {
         units: BTreeSet<Unit>,
         /// All values as they should be afterwards.
         fields: Fields,
-        /// The record is cancelled and comes back.
+        /// The record is cancelled and comes back; `units` are then all that it has to say anew.
         revive: bool,
     },
     /// Delete, if the record still has the expected revision. An already deleted record is success.

@@ -17,10 +17,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// The units that a revived event says anew, whether they have a value or not.
-const STANDING: [&str; 8] =
-    ["summary", "description", "location", "when", "transparency", "visibility", "reminders", "source"];
-
 /// What a creation writes of the fields that calsync does not model. Conference data is left out on purpose: Google's data of
 /// one event must not be copied to another (guide "Create events", conferences).
 const EXTRA: [&str; 6] = [
@@ -95,7 +91,7 @@ impl Body {
         Ok(body)
     }
 
-    /// A cancelled event comes back: its status, and everything else anew, as patching only the status of a cancelled
+    /// A cancelled event comes back: its status, and with it the units that the planner names, as patching only the status of a cancelled
     /// occurrence is refused with "Invalid start time." (GAS-ICS-Sync #315).
     pub(crate) fn revive(
         id: &RemoteId,
@@ -103,11 +99,7 @@ impl Body {
         units: &BTreeSet<Unit>,
         fields: &Fields,
     ) -> Result<Self> {
-        let all: BTreeSet<Unit> = (STANDING.iter().map(|unit| Unit::from(*unit)))
-            .chain(fields.iter().map(|(unit, _)| unit.clone()))
-            .chain(units.iter().cloned())
-            .collect();
-        let mut body = Self::patch(id, operation, &all, fields)?;
+        let mut body = Self::patch(id, operation, units, fields)?;
         let status = fields.get("status").and_then(Value::as_str).unwrap_or("confirmed");
         body.0.insert("status".into(), status.into());
         Ok(body)

@@ -124,7 +124,7 @@ async fn g38_declined_tentative_and_free_are_kept_through_every_change() {
 
 /// Collects everything that is logged on this thread.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<String>>);
+pub(crate) struct Log(pub(crate) Arc<Mutex<String>>);
 
 impl tracing::field::Visit for Log {
     fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {

@@ -476,7 +476,7 @@ async fn c21_a_base_that_an_older_version_wrote_causes_no_write() {
     desk.fake().expire_sync_tokens();
     desk.settled().await;
     // Every record and every event is looked at once more.
-    desk.engine.change(&desk.binding, |binding| binding.push_past = true).await.unwrap();
+    desk.engine.change(&desk.binding, |binding| binding.scope.push_past = true).await.unwrap();
     desk.settled().await;
     assert_eq!(desk.writes(), writes);
     // A real edit is still seen, and is the only one.
@@ -503,9 +503,9 @@ async fn c22_leaving_the_scope_deletes_nothing_on_either_side() {
         let deleted = desk.fake().journal().iter().filter(|entry| entry.method == "DELETE").count();
         assert_eq!(deleted, 0, "{why}");
     };
-    desk.engine.change(&desk.binding, |b| b.since = Some("2026-12-12".parse().unwrap())).await.unwrap();
+    desk.engine.change(&desk.binding, |b| b.scope.since = Some("2026-12-12".parse().unwrap())).await.unwrap();
     unharmed(&desk, "a later day").await;
-    desk.engine.change(&desk.binding, |b| b.push_past = false).await.unwrap();
+    desk.engine.change(&desk.binding, |b| b.scope.push_past = false).await.unwrap();
     unharmed(&desk, "no past ones").await;
     for direction in [Direction::FromRemote, Direction::ToRemote, Direction::TwoWay] {
         desk.engine.redirect(&desk.binding, direction).await.unwrap();

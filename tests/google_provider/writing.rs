@@ -148,7 +148,7 @@ async fn a_deleted_event_is_revived_with_everything_it_should_have() {
     let action = WriteAction::Update {
         id: gone.id.clone(),
         revision: Some(gone.revision.clone()),
-        units: BTreeSet::new(),
+        units: ["summary", "description", "location", "when"].map(calsync_core::model::Unit::from).into(),
         fields: wanted.clone(),
         revive: true,
     };
@@ -178,7 +178,7 @@ async fn an_occurrence_is_read_changed_cancelled_and_revived_by_its_slot_and_the
     let revive = WriteAction::Update {
         id: gone.id.clone(),
         revision: Some(gone.revision).filter(|revision| !revision.as_str().is_empty()),
-        units: BTreeSet::new(),
+        units: ["summary", "description", "location", "when"].map(calsync_core::model::Unit::from).into(),
         fields: wanted.clone(),
         revive: true,
     };

@@ -412,7 +412,7 @@ impl Pass<'_> {
             }
         }
         if !local.is_empty() {
-            let records = match &self.engine.shared.host {
+            let records = match self.host() {
                 Some(host) => host.read(&self.binding.tenant, local).await?,
                 None => self.engine.shared.store.records(&self.binding.tenant, local).await?,
             };

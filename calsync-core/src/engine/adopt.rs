@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::id::RecordId;
 use crate::model::{Record, State};
 use crate::plan::adopt::{Candidate, Pairing};
-use crate::plan::sighting;
+use crate::plan::{Lens, sighting};
 use crate::store::{Family, Seen, Which};
 use std::collections::BTreeSet;
 
@@ -20,9 +20,9 @@ impl Pass<'_> {
         let (tenant, id) = (&self.binding.tenant, &self.binding.id);
         let count = self.engine.shared.settings.page_records_max;
         self.held = store.held(tenant, id).await?.into_iter().collect();
-        let calendar = &self.binding.target.calendar;
+        let lens = Lens::new(&*self.provider, &self.binding);
         let candidate = |id: &str, state: &State| match state {
-            State::Live(fields) => Candidate::of(id, &self.provider.project(fields), calendar),
+            State::Live(fields) => lens.candidate(id, fields),
             State::Gone => None,
         };
         let mut local: Vec<Candidate> = Vec::new();
@@ -49,7 +49,7 @@ impl Pass<'_> {
             after = Some(last.key.clone());
             remote.extend(items.iter().filter_map(|item| {
                 let Seen::Live(fields) = &item.seen else { return None };
-                let candidate = Candidate::of(item.id.as_str(), &self.provider.project(fields), calendar)?;
+                let candidate = lens.candidate(item.id.as_str(), fields)?;
                 let known = contents.contains(&candidate.content)
                     || candidate.uid.is_some_and(|uid| uids.contains(&uid));
                 known.then_some(candidate)

@@ -13,7 +13,7 @@ impl Engine {
     /// Makes a binding. Nothing is connected or read before its first run.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`] when no calendar or an unknown provider is named, or a limit means nothing, [`ErrorKind::Duplicate`] when this tenant has a
+    /// [`ErrorKind::Config`] when no calendar or an unknown provider is named or a setting cannot be meant, [`ErrorKind::Duplicate`] when this tenant has a
     /// binding to that calendar already: two of them would answer each other.
     pub async fn bind(&self, new: NewBinding) -> Result<Binding> {
         let Some((provider, calendar)) = new.calendar else {
@@ -55,13 +55,15 @@ impl Engine {
             edit_or_delete: new.edit_or_delete,
             mail: new.mail,
             removal: new.removal,
-            since: new.since,
-            push_past: new.push_past,
+            scope: new.scope,
+            detail: new.detail,
+            private_detail: new.private_detail,
             limits: new.limits,
             paused: false,
             created: self.shared.clock.now(),
             version: 1,
         };
+        binding.check()?;
         self.put(&binding).await?;
         Ok(binding)
     }
@@ -125,8 +127,10 @@ impl Engine {
         changed.created = current.created;
         changed.limits.check()?;
         changed.version = current.version + 1;
-        let wider = (changed.since, changed.push_past, changed.direction, &changed.agent)
-            != (current.since, current.push_past, current.direction, &current.agent);
+        changed.check()?;
+        // Also where less is let through: what is kept of both sides is reduced when it is seen again.
+        let about = |b: &Binding| (b.scope.clone(), b.detail, b.private_detail, b.direction, b.agent.clone());
+        let wider = about(&changed) != about(&current);
         let mut batch = Batch::new(self.tenant.clone());
         batch.binding = Some(changed.id.clone());
         batch.put_binding = Some(changed.clone());

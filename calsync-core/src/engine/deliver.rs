@@ -15,7 +15,7 @@ use std::sync::Arc;
 impl Pass<'_> {
     /// Asks the CRM for everything that is planned; whether anything was stored.
     pub(super) async fn deliver(&mut self) -> Result<bool> {
-        let Some(host) = self.engine.shared.host.clone() else { return Ok(false) };
+        let Some(host) = self.host() else { return Ok(false) };
         let mut changed = false;
         let mut held: BTreeSet<RecordId> = BTreeSet::new();
         let mut after = 0;

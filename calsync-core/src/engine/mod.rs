@@ -11,6 +11,7 @@ mod bind;
 mod builder;
 mod bulk;
 mod deliver;
+mod discreet;
 mod doubt;
 mod guard;
 mod halt;

@@ -25,7 +25,7 @@ impl Pass<'_> {
         let count = self.engine.shared.settings.page_records_max;
         loop {
             self.hold().await?;
-            let changes = match &self.engine.shared.host {
+            let changes = match self.host() {
                 Some(host) => host.changes(&self.binding.tenant, self.state.position.as_ref(), count).await?,
                 None => {
                     let (tenant, position) = (&self.binding.tenant, self.state.position.as_ref());
@@ -209,12 +209,12 @@ impl Pass<'_> {
                 }
             }
             let (link, known) = (links.get(key).copied(), known.get(key).copied());
-            let mut sighting = sight(item, link, known, generation, confirmed, provider);
+            let mut sighting = sight(item, link, known, generation, confirmed, self.lens());
             if sighting == Sighting::Confirm {
                 let Item::Record(record) = item else { continue };
                 let now = self.provider.get(&self.binding.target, &record.id, &self.effort).await?;
                 sighting = match now {
-                    Some(now) => sight(&now, link, known, generation, true, provider),
+                    Some(now) => sight(&now, link, known, generation, true, self.lens()),
                     None => Sighting::Nothing,
                 };
             }

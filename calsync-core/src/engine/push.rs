@@ -218,7 +218,7 @@ impl Pass<'_> {
         };
         let fill = self.engine.shared.host.is_none() && self.binding.direction.writes_local();
         let generation = self.state.listing.generation;
-        let group = acknowledge(entry, &link, receipt, generation, &*self.provider, fill);
+        let group = acknowledge(entry, &link, receipt, generation, self.lens(), fill);
         if group.records.is_empty() {
             return Ok(group);
         }
@@ -228,7 +228,7 @@ impl Pass<'_> {
         if self.commit(batch).await?.moved.is_empty() {
             return Ok(Group::default());
         }
-        Ok(acknowledge(entry, &link, receipt, generation, &*self.provider, false))
+        Ok(acknowledge(entry, &link, receipt, generation, self.lens(), false))
     }
 
     async fn link(&self, record: &RecordId) -> Result<Option<Link>> {

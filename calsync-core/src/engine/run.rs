@@ -7,13 +7,14 @@
 
 use super::Engine;
 use super::act::Guard;
+use super::discreet::Discreet;
 use crate::binding::{Binding, BindingState, LastError};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Over;
 use crate::id::{BindingId, InstallationId, RunId};
 use crate::plan::adopt::Pairing;
-use crate::plan::ids;
+use crate::plan::{Lens, ids};
 use crate::provider::{Effort, Provider};
 use crate::report::{Listed, Report};
 use crate::store::{Batch, Lease, Outcome, RunRow, Which};
@@ -94,6 +95,7 @@ impl Engine {
         let organises = others.iter().all(|other| invites_before(&binding, other));
         let started = self.shared.clock.now();
         let run = ids::run_id(started, self.shared.entropy.below(u64::from(u32::MAX)) as u32);
+        let provider: Arc<dyn Provider> = Arc::new(Discreet::new(provider, &binding));
         Ok(Pass {
             engine: self,
             provider,
@@ -261,6 +263,10 @@ impl Pass<'_> {
         }
         self.leased = now;
         Ok(())
+    }
+
+    pub(super) fn lens(&self) -> Lens<'_> {
+        Lens::new(&*self.provider, &self.binding)
     }
 
     pub(super) fn batch(&self) -> Batch {

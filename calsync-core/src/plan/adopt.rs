@@ -7,7 +7,8 @@
 //! 1. the same iCalendar UID, once on each side, is the same meeting whatever else differs (RFC 5545, 3.8.4.7);
 //! 2. the same title, start, end, rule and guests, once on each side, is the same meeting;
 //! 3. so it is where one side names no guests: many CRMs do not keep them;
-//! 4. where that leaves a choice (two alike on a side, or other guests), nothing is guessed: they wait for a person.
+//! 4. where that leaves a choice (two alike on a side, or other guests), or a title is held back and only the time is known,
+//!    nothing is guessed: they wait for a person.
 //!
 //! Only whole series and single appointments are matched; occurrences follow their series, slot by slot.
 
@@ -30,6 +31,8 @@ pub struct Candidate {
     pub content: u64,
     /// Of its guests but the calendar's own address; `None` where there are none.
     pub guests: Option<u64>,
+    /// Whether its content tells it from others: not where the binding holds its title back.
+    pub sure: bool,
 }
 
 impl Candidate {
@@ -59,6 +62,7 @@ impl Candidate {
             uid: Some(text("ical_uid")).filter(|uid| !uid.is_empty()).map(|uid| short(&[uid])),
             content: short(&parts.iter().map(String::as_str).collect::<Vec<_>>()),
             guests: (!guests.is_empty()).then(|| short(&guests)),
+            sure: true,
         })
     }
 }
@@ -123,6 +127,8 @@ impl Pairing {
     }
 
     fn by_guests(&mut self, mut sides: Sides<'_>) {
+        // Two hours that are taken at the same time may be two appointments: a person says.
+        let sure = sides.local.iter().chain(&sides.remote).all(|candidate| candidate.sure);
         let mut by_guests: BTreeMap<Option<u64>, Sides<'_>> = BTreeMap::new();
         for candidate in &sides.local {
             by_guests.entry(candidate.guests).or_default().local.push(candidate);
@@ -130,7 +136,7 @@ impl Pairing {
         for candidate in &sides.remote {
             by_guests.entry(candidate.guests).or_default().remote.push(candidate);
         }
-        for same in by_guests.values() {
+        for same in by_guests.values().filter(|_| sure) {
             if let ([local], [remote]) = (&same.local[..], &same.remote[..]) {
                 self.join(local, remote, By::Content);
             }
@@ -138,6 +144,7 @@ impl Pairing {
         sides.local.retain(|candidate| !self.knows(Which::Local, &candidate.id));
         sides.remote.retain(|candidate| !self.knows(Which::Remote, &candidate.id));
         if let ([local], [remote]) = (&sides.local[..], &sides.remote[..])
+            && sure
             && (local.guests.is_none() || remote.guests.is_none())
         {
             return self.join(local, remote, By::Content);

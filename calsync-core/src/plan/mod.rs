@@ -9,6 +9,7 @@ pub mod adopt;
 pub mod decide;
 mod family;
 pub mod ids;
+mod lens;
 pub mod merge;
 mod observe;
 mod row;
@@ -17,6 +18,7 @@ pub mod settle;
 pub mod sighting;
 
 pub use family::{is_held, plan_family};
+pub use lens::Lens;
 pub use row::{Action, GUESTS_MAX, Row, Waiting};
 
 use crate::binding::Binding;

@@ -5,11 +5,12 @@
 
 use super::Rules;
 use super::decide::Delta;
+use super::lens::{Lens, View};
 use super::merge::local_diff;
-use crate::binding::Binding;
+use crate::binding::{BUSY_TITLE, Binding, Detail};
 use crate::model::appointment::{PROVIDER_OWNED, read_when, when_value};
-use crate::model::{Fields, Record, Recurrence, Slot, State, Unit};
-use crate::provider::{Provider, WriteAction};
+use crate::model::{Fields, Record, Recurrence, Slot, State, Unit, Writable};
+use crate::provider::WriteAction;
 use crate::store::{Entry, Family, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeMap;
 
@@ -28,8 +29,10 @@ pub(super) struct Pair<'a> {
     pub reassigned: bool,
     /// Its link is to an earlier incarnation of the series.
     pub moved_house: bool,
-    /// A second copy of a meeting that is organised in another calendar: without guests, and without what tells who they are.
-    pub mirror: bool,
+    /// What of it is compared, kept and carried.
+    pub view: View,
+    /// What both sides last agreed on, in this view.
+    pub agreed: Option<State>,
 }
 
 /// One side of a pair.
@@ -49,10 +52,27 @@ impl<'a> Pair<'a> {
 
     /// What both sides last agreed on, or what the slot inherits from its series.
     pub(super) fn base_fields(&self) -> Fields {
-        match self.link.and_then(|link| link.base.as_ref()) {
+        match &self.agreed {
             Some(State::Live(fields)) => fields.clone(),
             _ => self.inherited.clone().unwrap_or_default(),
         }
+    }
+
+    /// Whether more is let through than both sides agreed on, so that what each has of it must be seen first.
+    pub(super) fn widens(&self) -> bool {
+        matches!(self.base(), Some(State::Live(_)))
+            && self.link.is_some_and(|link| link.detail < self.view.detail)
+    }
+
+    /// The link as this view has it: what is held back is not kept in its base.
+    pub(super) fn rebased(&self, mut link: Link) -> Link {
+        if link.detail != self.view.detail {
+            link.detail = self.view.detail;
+            if matches!(link.base, Some(State::Live(_))) {
+                link.base.clone_from(&self.agreed);
+            }
+        }
+        link
     }
 
     /// Whether both sides last agreed that it is gone.
@@ -137,15 +157,15 @@ fn pair<'a>(
     let found_back = item.is_some_and(|item| matches!(item.seen, Seen::Looked(_)));
     let moved_house = moved_house || back || (found_back && link.is_some());
     let mirror = match (series, link) {
-        (Some(series), _) => series.mirror,
+        (Some(series), _) => series.view.mirror,
         (None, Some(link)) if link.base.is_some() => link.mirror || invites_elsewhere(record, rules),
         _ => is_mirror(record, item, rules),
     };
-    let projected = |state: State, provider: &dyn Provider| match projected(state, provider) {
-        State::Live(fields) if mirror => State::Live(without_people(fields)),
-        state => state,
-    };
-    let known_base = link.and_then(|link| link.base.clone()).map(|state| projected(state, provider));
+    // What a read found in a slot counts only in the plan that it was read for.
+    let item = item.filter(|item| !matches!(item.seen, Seen::Looked(_)) || rules.fresh.contains(&item.id));
+    let lens = Lens::new(provider, binding);
+    let view = View { mirror, detail: detail(link, item, record, &lens) };
+    let known_base = known_base(link, item, record, &lens, view);
     let base = known_base.clone().filter(|_| !moved_house);
     // An occurrence belongs to whoever has its series.
     let reassigned = match series {
@@ -154,19 +174,19 @@ fn pair<'a>(
     };
     let local = match record {
         Some(_) if reassigned => Some(State::Gone),
-        Some(record) => Some(projected(record.state(), provider)),
-        None if moved_house => known_base,
+        Some(record) => Some(lens.state(record.state(), view)),
+        None if moved_house => known_base.clone(),
         // About to be made in the calendar: what was planned for it still stands.
-        None if base.is_none() => link.and_then(|link| planned_creation(outbox, link)),
+        None if base.is_none() => {
+            link.and_then(|link| planned_creation(outbox, link)).map(|state| lens.state(state, view))
+        }
         None => None,
     };
-    // What a read found in a slot counts only in the plan that it was read for.
-    let item = item.filter(|item| !matches!(item.seen, Seen::Looked(_)) || rules.fresh.contains(&item.id));
     let mut unreadable = None;
     let remote = match item.map(|item| &item.seen) {
         None | Some(Seen::Base) => None,
         Some(Seen::Live(fields) | Seen::Looked(fields)) => {
-            Some(projected(State::Live(fields.clone()), provider))
+            Some(lens.state(State::Live(fields.clone()), view))
         }
         Some(Seen::Gone) => Some(State::Gone),
         Some(Seen::Unreadable(why)) => {
@@ -176,8 +196,7 @@ fn pair<'a>(
     };
     let inherited = slot.zip(series).and_then(|(slot, series)| {
         let of_series = series.remote.fields.as_ref().or(series.local.fields.as_ref())?;
-        let fields = provider.project(&inherited(of_series, &slot)?);
-        Some(if mirror { without_people(fields) } else { fields })
+        Some(lens.fields(&inherited(of_series, &slot)?, view))
     });
     let mut pair = Pair {
         slot,
@@ -189,7 +208,8 @@ fn pair<'a>(
         remote: side(remote, base.as_ref(), false),
         reassigned,
         moved_house,
-        mirror,
+        view,
+        agreed: known_base,
     };
     if let Some(why) = unreadable {
         pair.remote = Side { delta: Delta::Unknown, fields: None, unreadable: Some(why) };
@@ -248,18 +268,62 @@ fn side(state: Option<State>, base: Option<&State>, local: bool) -> Side {
     Side { delta, fields, unreadable: None }
 }
 
-/// Bodies and bases are compared as the provider can hold them; a base of an older version is brought into today's form.
-fn projected(state: State, provider: &dyn Provider) -> State {
-    match state {
-        State::Live(fields) => State::Live(provider.project(&fields)),
-        State::Gone => State::Gone,
+/// How much of a record passes. It is as private as either side says; of a side that is as agreed the base tells.
+fn detail(
+    link: Option<&Link>,
+    item: Option<&RemoteItem>,
+    record: Option<&Record>,
+    lens: &Lens<'_>,
+) -> Detail {
+    let base = link.and_then(|link| link.base.as_ref()).and_then(State::fields);
+    let there = match item.map(|item| &item.seen) {
+        Some(Seen::Live(fields) | Seen::Looked(fields)) => Some(fields),
+        _ => base,
+    };
+    let here = match record {
+        Some(record) => record.fields.as_ref(),
+        None => base,
+    };
+    let own = [there, here].into_iter().flatten().map(|fields| lens.detail(fields)).min();
+    own.unwrap_or_else(|| lens.detail(&Fields::new()))
+}
+
+/// What both sides last agreed on, in today's form. Where titles pass now and did not before, the title that calsync gave
+/// busy time is what both agreed on: it gives way to a real one, and is never pushed over it.
+fn known_base(
+    link: Option<&Link>,
+    item: Option<&RemoteItem>,
+    record: Option<&Record>,
+    lens: &Lens<'_>,
+    view: View,
+) -> Option<State> {
+    let link = link?;
+    let mut base = lens.state(link.base.clone()?, view);
+    if link.detail == Detail::BusyOnly
+        && view.detail > Detail::BusyOnly
+        && let State::Live(fields) = &mut base
+    {
+        let there = match item.map(|item| &item.seen) {
+            Some(Seen::Live(fields) | Seen::Looked(fields)) => Some(fields),
+            _ => None,
+        };
+        let here = record.and_then(|record| record.fields.as_ref());
+        let busy = |fields: &&Fields| fields.get("summary").is_some_and(|title| title == BUSY_TITLE);
+        if there.iter().chain(&here).any(busy) {
+            fields.set("summary", BUSY_TITLE.into());
+        }
     }
+    Some(base)
 }
 
 /// Whether the CRM's record is a meeting that somebody else's calendar organises, while this calendar has, or is to get, an
 /// event of its own for it. A guest's copy of the meeting names the same organiser and is no mirror.
 fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, rules: &Rules<'_>) -> bool {
     let Some(record) = record else { return false };
+    // A guest's copy is the service's own, whether or not it may be seen who invites.
+    if item.is_some_and(|item| matches!(item.writable, Writable::OwnCopy { .. })) {
+        return false;
+    }
     let Some(organizer) = record.fields.as_ref().and_then(organizer) else {
         return item.is_none() && !rules.organises;
     };
@@ -279,16 +343,6 @@ fn invites_elsewhere(record: Option<&Record>, rules: &Rules<'_>) -> bool {
 /// The address of who invites, in lower case.
 pub(super) fn organizer(fields: &Fields) -> Option<String> {
     Some(fields.get("organizer")?.get("email")?.as_str()?.to_lowercase())
-}
-
-fn without_people(mut fields: Fields) -> Fields {
-    fields.retain(|unit| of_the_copy(unit.as_str()));
-    fields
-}
-
-/// Whether a unit belongs to a second copy of a meeting as well.
-pub(super) fn of_the_copy(unit: &str) -> bool {
-    !unit.starts_with("attendee/") && !matches!(unit, "organizer" | "ical_uid" | "conference")
 }
 
 fn has_slot(series: Option<&Fields>, slot: Slot) -> bool {

@@ -1,19 +1,19 @@
-//! Which records a binding is about.
-//!
-//! Scope is applied locally and on both sides, and only to what is not linked yet: leaving the scope deletes nothing.
+//! Whether a record that is not linked is left alone, from its values and the time.
 
-use crate::binding::Binding;
+use super::Rules;
 use crate::model::Fields;
 use crate::model::appointment::read_when;
-use chrono::{DateTime, NaiveTime, Utc};
+use chrono::{DateTime, Utc};
 
-/// Why a record that is not linked is left alone; `None` when it is in scope.
-pub(super) fn left_alone(binding: &Binding, fields: &Fields, from_crm: bool) -> Option<&'static str> {
-    let end = last_end(fields)?;
-    if binding.since.is_some_and(|since| end <= since.and_time(NaiveTime::MIN).and_utc()) {
-        return Some("it ended before the day from which this binding looks");
+/// Why a record that is not linked is left alone; `None` when it is in scope. Judged by the values as they were seen, before
+/// any of them is held back.
+pub(super) fn left_alone(rules: &Rules<'_>, fields: &Fields, from_crm: bool) -> Option<&'static str> {
+    let binding = rules.binding;
+    let end = last_end(fields);
+    if let Some(why) = binding.scope.left_alone(fields, end, &binding.own_place(), rules.now) {
+        return Some(why);
     }
-    if from_crm && !binding.push_past && end <= binding.created {
+    if from_crm && !binding.scope.push_past && end.is_some_and(|end| end <= binding.created) {
         return Some("it was over before the binding was made");
     }
     None

@@ -3,11 +3,11 @@
 //! The base moves only here, on an acknowledgement. A write whose answer was lost is settled by reading the record back: its
 //! stamp says whether it landed. Nothing is sent twice because of a doubt, and nothing that landed is planned again.
 
-use super::observe::of_the_copy;
+use super::lens::{Lens, View};
 use crate::host::{Applied, RecordChange, RecordWrite};
 use crate::model::appointment::PROVIDER_OWNED;
 use crate::model::{Fields, RemoteRecord, State, Unit, normalise};
-use crate::provider::{Item, Provider, Receipt, WriteAction};
+use crate::provider::{Item, Receipt, WriteAction};
 use crate::store::{Entry, Group, Intent, Link, LinkPut, RemoteItem, Seen};
 use std::collections::BTreeSet;
 
@@ -63,7 +63,7 @@ pub fn acknowledge(
     link: &Link,
     receipt: &Receipt,
     generation: u64,
-    provider: &dyn Provider,
+    lens: Lens<'_>,
     fill: bool,
 ) -> Group {
     let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
@@ -82,13 +82,13 @@ pub fn acknowledge(
             link.remote = record.id.clone();
             link.base = Some(base.clone());
             link.revision = Some(record.revision.clone());
-            let (there, agreed) = match (&record.state, base) {
+            let (there, agreed, opens) = match (&record.state, base) {
                 (State::Live(there), State::Live(agreed)) => {
-                    let mut there = provider.project(there);
-                    there.retain(|unit| !link.mirror || of_the_copy(unit.as_str()));
-                    (there, agreed)
+                    let own = lens.detail(there);
+                    let view = View { mirror: link.mirror, detail: link.detail.min(own) };
+                    (lens.fields(there, view), agreed, own > link.detail)
                 }
-                _ => (Fields::new(), &Fields::new()),
+                _ => (Fields::new(), &Fields::new(), false),
             };
             let differs = there.diff(agreed);
             let owned: BTreeSet<Unit> =
@@ -96,9 +96,9 @@ pub fn acknowledge(
             if record.state == State::Gone {
                 // It landed and was deleted since: agreed on first, decided about next.
                 link.revision = None;
-            } else if differs.is_empty() {
+            } else if differs.is_empty() && !opens {
                 (item.seen, item.pending) = (Seen::Base, false);
-            } else if fill && owned.len() == differs.len() && version.is_some() {
+            } else if fill && !opens && owned.len() == differs.len() && version.is_some() {
                 (item.seen, item.pending) = (Seen::Base, false);
                 link.base = Some(State::Live(there.clone()));
                 group.records.push(RecordWrite {
@@ -114,7 +114,8 @@ pub fn acknowledge(
                     },
                 });
             } else {
-                // Google stored something else than was written: that is a change of its own, decided about next.
+                // Something else was stored than was written, or it is not private any more and what was held back can pass:
+                // decided about next.
                 link.revision = None;
             }
             // Another rule may have taken slots away or brought them back: what became of the occurrences is decided next.

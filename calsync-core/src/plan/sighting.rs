@@ -5,7 +5,7 @@
 //! something came back which both sides had deleted, and (in the sweep) that something is gone because a listing lacks it.
 
 use super::ids;
-use super::observe::of_the_copy;
+use super::lens::{Lens, View};
 use super::settle::unreadable;
 use crate::binding::Binding;
 use crate::id::{InstallationId, RecordId, RemoteId, RemoteKey};
@@ -43,7 +43,7 @@ pub fn sight(
     known: Option<&RemoteItem>,
     generation: u64,
     confirmed: bool,
-    provider: &dyn Provider,
+    lens: Lens<'_>,
 ) -> Sighting {
     let record = match item {
         Item::Record(record) => record,
@@ -61,20 +61,25 @@ pub fn sight(
     let seen = RemoteItem::pending(record, generation);
     match (link, link.and_then(|link| link.base.as_ref()), &record.state) {
         (Some(link), Some(State::Live(base)), state) => {
+            let detail = state.fields().map_or(link.detail, |fields| lens.detail(fields));
+            let view = View { mirror: link.mirror, detail };
             let same = match state {
+                // More is let through than was agreed on: what there is of it is decided about.
+                _ if detail > link.detail => false,
                 _ if link.revision.as_ref() == Some(&record.revision) => true,
-                State::Live(fields) => {
-                    let mut fields = provider.project(fields);
-                    fields.retain(|unit| !link.mirror || of_the_copy(unit.as_str()));
-                    fields.same_as(&provider.project(base))
-                }
+                State::Live(fields) => lens.fields(fields, view).same_as(&lens.fields(base, view)),
                 State::Gone => false,
             };
             if !same {
                 return observe(seen, known);
             }
-            let settled =
+            let mut settled =
                 Link { revision: Some(record.revision.clone()), remote: record.id.clone(), ..link.clone() };
+            if detail < link.detail {
+                // Less is let through than was agreed on: what is held back now is not kept either.
+                settled.base = Some(State::Live(detail.of(base.clone())));
+                settled.detail = detail;
+            }
             let item = RemoteItem { seen: Seen::Base, pending: false, ..seen };
             match (observe(item.clone(), known), settled == *link) {
                 (observed, true) => observed,
@@ -148,6 +153,7 @@ pub fn found(remote: &RemoteId, record: RecordId) -> Link {
         incarnation: 0,
         mirror: false,
         adopted: true,
+        detail: crate::detail::Detail::default(),
         answer: None,
     }
 }

@@ -1,5 +1,6 @@
 //! The rows that a store keeps, as plain data.
 
+use crate::detail::Detail;
 use crate::error::ErrorKind;
 use crate::host::RecordWrite;
 use crate::id::{BindingId, OperationId, PlanId, RecordId, RemoteId, RemoteKey, Revision, RunId, Version};
@@ -43,6 +44,9 @@ pub struct Link {
     /// is mailed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// How much of the appointment the base has: what was held back from it is nobody's edit.
+    #[serde(default, skip_serializing_if = "Detail::is_full")]
+    pub detail: Detail,
     /// A person's answer to a conflict.
     pub answer: Option<Answer>,
 }
@@ -123,6 +127,14 @@ impl RemoteItem {
     /// Whether it is a series or a single record that was seen alive: what can be the counterpart of a CRM record.
     pub fn stands_alone(&self) -> bool {
         self.key.as_str() == self.root.as_str() && matches!(self.seen, Seen::Live(_))
+    }
+
+    /// The values that were seen, where they are not those of the base.
+    pub(crate) fn values(&self) -> Option<&Fields> {
+        match &self.seen {
+            Seen::Live(fields) | Seen::Looked(fields) => Some(fields),
+            Seen::Base | Seen::Gone | Seen::Unreadable(_) => None,
+        }
     }
 
     /// Whether this is the observation that a series has nothing in a slot.

@@ -202,16 +202,18 @@ fn a_guest_list_that_was_not_shown_in_full_is_never_written_over() {
 }
 
 #[test]
-fn g10_03_a_revived_occurrence_is_said_in_full() {
+fn g10_03_a_revived_occurrence_says_anew_all_that_the_planner_names() {
     let fields = fields(json!({"attendee/bob@example.com": {}}));
-    let body = Body::revive(&"s1_20261123T160000Z".into(), &"op-1".into(), &BTreeSet::new(), &fields)
-        .expect("a body");
+    let units = fields.iter().map(|(unit, _)| unit.clone()).chain(["location".into()]).collect();
+    let body = Body::revive(&"s1_20261123T160000Z".into(), &"op-1".into(), &units, &fields).expect("a body");
     let body = Value::Object(body.0);
     assert_eq!(body["status"], "confirmed");
     assert_eq!(body["start"]["dateTime"], "2026-11-23T09:00:00-07:00");
     assert_eq!(body["location"], Value::Null);
     assert_eq!(body["attendees"], json!([{"email": "bob@example.com", "responseStatus": "needsAction"}]));
     assert_eq!(body.get("recurrence"), None);
+    // What the planner does not name stays as it was there.
+    assert_eq!(body.get("description"), None);
 }
 
 #[test]

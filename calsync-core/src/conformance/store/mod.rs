@@ -165,8 +165,9 @@ fn binding(tenant: &Tenant, id: &str, agent: &str) -> Binding {
         edit_or_delete: EditOrDelete::EditWins,
         mail: Mail::Nobody,
         removal: Removal::Cancel,
-        since: "2026-01-01".parse().ok(),
-        push_past: false,
+        scope: crate::binding::Scope { since: "2026-01-01".parse().ok(), ..Default::default() },
+        detail: crate::binding::Detail::Full,
+        private_detail: crate::binding::Detail::BusyOnly,
         limits: Limits::default(),
         paused: false,
         created: START,
@@ -240,6 +241,7 @@ fn link_in(record: &str, record_root: &str, key: &str, remote_root: &str) -> Lin
         answer: None,
         mirror: false,
         adopted: false,
+        detail: crate::binding::Detail::Full,
     }
 }
 

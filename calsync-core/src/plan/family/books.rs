@@ -38,12 +38,13 @@ impl<'a> Planner<'a> {
     pub(super) fn settle_books(&mut self, pair: &Pair<'_>, link: &Link, base: Option<State>) {
         let mut settled = link.clone();
         settled.base = base;
+        settled = pair.rebased(settled);
         settled.normaliser = normalise::VERSION;
         settled.version = pair.version().cloned();
         settled.revision = pair.revision().cloned();
         settled.answer = None;
+        settled.mirror = pair.view.mirror;
         settled.adopted = false;
-        settled.mirror = pair.mirror;
         if let Some(item) = pair.item {
             settled.remote = item.id.clone();
         }

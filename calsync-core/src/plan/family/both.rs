@@ -61,11 +61,13 @@ impl<'a> Planner<'a> {
             Some(root) => self.link_under(pair, item, root),
             None => pair.link.cloned().unwrap_or_else(|| self.link_of(pair, item, root)),
         };
-        let link = Link { mirror: pair.mirror, ..link };
+        let link = pair.rebased(Link { mirror: pair.view.mirror, ..link });
         let mut local_after = local.clone();
         local_after.take_from(remote, &merged.to_local);
         let local_agrees = local_diff(&local_after, &agreed).is_empty();
-        let remote_agrees = remote.same_as(&agreed);
+        // What is not private any more once this is carried over is not settled before the rest of it has passed.
+        let opens = self.rules.binding.detail_of(&agreed) > pair.view.detail;
+        let remote_agrees = remote.same_as(&agreed) && !opens;
         let reason = match (merged.to_local.is_empty(), merged.to_remote.is_empty(), merged.lost.is_some()) {
             (_, _, true) => {
                 "both sides changed the same; the policy decided, the other value is in the journal"
@@ -76,11 +78,12 @@ impl<'a> Planner<'a> {
         };
         if !merged.to_local.is_empty() {
             let mut units = merged.to_local.clone();
-            units.insert("extra".into());
+            units.extend(Some(Unit::from("extra")).filter(|unit| pair.view.keeps(unit.as_str())));
             let raw = match &item.seen {
                 Seen::Live(fields) | Seen::Looked(fields) => fields.clone(),
                 _ => remote.clone(),
             };
+            let raw = pair.view.of(raw);
             let action = if merged.to_remote.is_empty() { Action::UpdateLocal } else { Action::Merge };
             let row = self.row(pair, action, reason, merged.to_local.clone(), Some(remote));
             row.conflict = merged.lost.is_some();

@@ -4,15 +4,15 @@
 //! it becomes an intent that is delivered after the commit.
 
 use super::{Home, Planner};
-use crate::binding::Removal;
+use crate::binding::{BUSY_TITLE, Detail, Removal};
 use crate::host::{RecordChange, RecordWrite};
 use crate::id::{OperationId, RecordId, Revision};
 use crate::model::{Fields, Occurrence, State, Unit, normalise};
 use crate::plan::decide::Delta;
-use crate::plan::observe::{Pair, of_the_copy};
+use crate::plan::observe::Pair;
 use crate::plan::row::Action;
 use crate::plan::scope::left_alone;
-use crate::store::{Intent, Link, LinkPut, Seen};
+use crate::store::{Intent, Link, LinkPut};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -61,26 +61,20 @@ impl<'a> Planner<'a> {
         let Some(seen) = pair.remote.fields.clone() else { return Home::None };
         if pair.link.is_none()
             && root.is_none()
-            && let Some(why) = left_alone(self.rules.binding, &seen, false)
+            && let Some(why) = left_alone(self.rules, item.values().unwrap_or(&seen), false)
         {
             self.skip(pair, why);
             return Home::None;
         }
         // Written as the calendar has it; compared as the provider can hold it.
-        let mut fields = match &item.seen {
-            Seen::Live(fields) | Seen::Looked(fields) => fields.clone(),
-            _ => seen.clone(),
-        };
-        if pair.mirror {
-            // A second copy does not know who organises the meeting.
-            fields.retain(|unit| of_the_copy(unit.as_str()));
-        }
+        let fields = pair.view.of(item.values().unwrap_or(&seen).clone());
         let slot = pair.slot.zip(root).map(|(slot, root)| Occurrence { series: root.record.clone(), slot });
         let link = pair.link.cloned().unwrap_or_else(|| self.link_of(pair, item, root));
         let change = match pair.record {
             Some(record) if record.fields.is_some() => {
                 let mut units: BTreeSet<Unit> = fields.iter().map(|(unit, _)| unit.clone()).collect();
                 units.extend(record.fields.iter().flat_map(|f| f.iter().map(|(unit, _)| unit.clone())));
+                units.retain(|unit| pair.view.keeps(unit.as_str()));
                 RecordChange::Patch {
                     units,
                     fields: fields.clone(),
@@ -96,7 +90,7 @@ impl<'a> Planner<'a> {
             _ => RecordChange::Create {
                 agent: self.rules.binding.agent.clone(),
                 occurrence: slot,
-                fields: fields.clone(),
+                fields: titled(fields.clone(), pair.view.detail),
             },
         };
         let conflict = pair.local.delta == Delta::Deleted && pair.link.is_some();
@@ -210,11 +204,16 @@ impl<'a> Planner<'a> {
                     .links
                     .push(Link { base: None, version: None, revision: None, ..link.clone() }.into());
             }
+            let rebased = pair.rebased(link.clone());
+            if pair.link.is_some() && pair.link.is_some_and(|old| old.detail != rebased.detail) {
+                self.plan.group.links.push(rebased.into());
+            }
             let version = pair.version().cloned();
             let intent = Intent::Local { write, base, revision, agrees, version };
             return self.intend(operation, &link, intent);
         }
         link.base = Some(base);
+        link.detail = pair.view.detail;
         link.normaliser = normalise::VERSION;
         link.answer = None;
         link.revision = revision;
@@ -233,6 +232,14 @@ impl<'a> Planner<'a> {
             self.clear_local(pair);
         }
     }
+}
+
+/// Busy time is made under a title of calsync's.
+pub(super) fn titled(mut fields: Fields, detail: Detail) -> Fields {
+    if detail == Detail::BusyOnly {
+        fields.set("summary", BUSY_TITLE.into());
+    }
+    fields
 }
 
 /// All that the CRM needs to know of a cancelled occurrence.

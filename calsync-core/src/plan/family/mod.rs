@@ -47,6 +47,19 @@ pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
         }
         return planner.plan;
     }
+    // More passes than before: nothing is decided before it is seen what each side has of it.
+    for pair in all().filter(|pair| pair.widens()) {
+        let Some(link) = pair.link else { continue };
+        if pair.record.is_none() {
+            planner.plan.look_local.push(link.record.clone());
+        }
+        if pair.item.is_none_or(|item| item.seen == Seen::Base) {
+            planner.look_at(link);
+        }
+    }
+    if planner.plan.looks() {
+        return planner.plan;
+    }
     match &pairs.root {
         _ if planner.held() => planner.leave_deselected(all()),
         Some(root) => planner.series(root, &pairs.occurrences),
@@ -210,7 +223,7 @@ impl<'a> Planner<'a> {
         let here = format!("attendee/{}", self.rules.binding.target.calendar.as_str().to_lowercase());
         let invited =
             root.record.and_then(|record| record.fields.as_ref()).is_some_and(|f| f.get(&here).is_some());
-        (root.mirror && invited)
+        (root.view.mirror && invited)
             .then_some("the calendar is a guest of this meeting and gets its copy from the organiser's")
     }
 

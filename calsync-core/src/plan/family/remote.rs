@@ -3,6 +3,7 @@
 //! Every change and deletion names the version it is made from: where none is known, the plan asks for the record to be read
 //! first. The same decision about the same versions is the same operation and is not planned twice.
 
+use super::local::titled;
 use super::{Home, Planner};
 use crate::id::{OperationId, RemoteKey};
 use crate::model::{Fields, RemoteOccurrence, Slot, State, Unit, Writable, normalise};
@@ -15,6 +16,10 @@ use crate::plan::scope::left_alone;
 use crate::provider::{Write, WriteAction};
 use crate::store::{Entry, EntryState, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeSet;
+
+/// The units that a record which comes back says anew.
+const STANDING: [&str; 8] =
+    ["summary", "description", "location", "when", "transparency", "visibility", "reminders", "source"];
 
 impl<'a> Planner<'a> {
     pub(super) fn create_remote(
@@ -37,8 +42,9 @@ impl<'a> Planner<'a> {
         else {
             return Home::None;
         };
+        let seen = pair.record.and_then(|record| record.fields.as_ref());
         if pair.link.is_none()
-            && let Some(why) = left_alone(self.rules.binding, &fields, true)
+            && let Some(why) = left_alone(self.rules, seen.unwrap_or(&fields), true)
         {
             self.skip(pair, why);
             return Home::None;
@@ -74,14 +80,16 @@ impl<'a> Planner<'a> {
             version: None,
             revision: None,
             incarnation,
-            mirror: pair.mirror,
+            mirror: pair.view.mirror,
+            detail: pair.view.detail,
             adopted: false,
             answer: None,
         };
         // Named by the CRM's version and the incarnation alone: what was there before is forgotten with this plan.
         let versions = (pair.version().map(|version| version.as_str()), None);
+        let what = self.in_detail("create-remote", pair);
         let operation =
-            ids::operation(self.rules.installation, binding, "create-remote", &record, versions, Some(&link));
+            ids::operation(self.rules.installation, binding, &what, &record, versions, Some(&link));
         let units: BTreeSet<Unit> = fields.iter().map(|(unit, _)| unit.clone()).collect();
         let conflict = pair.remote.delta == Delta::Deleted;
         let row = self.row(pair, Action::CreateRemote, reason, units, Some(&fields));
@@ -91,7 +99,7 @@ impl<'a> Planner<'a> {
         let write = Write {
             operation: operation.clone(),
             mail: self.mail(None, Some(&fields)),
-            action: WriteAction::Create { id: remote, fields: fields.clone() },
+            action: WriteAction::Create { id: remote, fields: titled(fields.clone(), pair.view.detail) },
         };
         let version = pair.version().cloned();
         let intent = Intent::Remote { write, occurrence: None, base: State::Live(fields), version };
@@ -241,15 +249,22 @@ impl<'a> Planner<'a> {
         reason: &str,
         action: Action,
     ) {
+        let link = pair.rebased(link);
         let operation = self.operation_of("update-remote", pair, &link);
         self.row(pair, action, reason, units.clone(), Some(&after));
+        let mut written = units;
+        if revive {
+            // It says everything anew that passes, whether it has a value or not; what is held back stays as it was there.
+            written.extend(after.iter().map(|(unit, _)| unit.clone()));
+            written.extend(STANDING.into_iter().filter(|unit| pair.view.keeps(unit)).map(Unit::from));
+        }
         let write = Write {
             operation: operation.clone(),
             mail: self.mail(Some(&link), Some(&after)),
             action: WriteAction::Update {
                 id: item.id.clone(),
                 revision: Some(item.revision.clone()),
-                units,
+                units: written,
                 fields: after.clone(),
                 revive,
             },

@@ -1,6 +1,7 @@
 //! Links, operations, and the rows that tell people what was decided.
 
 use super::Planner;
+use crate::binding::Detail;
 use crate::host::RecordChange;
 use crate::id::{OperationId, RecordId};
 use crate::model::appointment::read_when;
@@ -33,7 +34,8 @@ impl<'a> Planner<'a> {
             version: None,
             revision: None,
             incarnation: 0,
-            mirror: pair.mirror,
+            mirror: pair.view.mirror,
+            detail: pair.view.detail,
             adopted: false,
             answer: None,
         }
@@ -50,12 +52,23 @@ impl<'a> Planner<'a> {
 
     pub(super) fn operation(&self, what: &str, pair: &Pair<'_>, record: RecordId) -> OperationId {
         let versions = (pair.version().map(|v| v.as_str()), pair.revision().map(|r| r.as_str()));
-        ids::operation(self.rules.installation, self.rules.binding, what, &record, versions, pair.link)
+        let what = self.in_detail(what, pair);
+        ids::operation(self.rules.installation, self.rules.binding, &what, &record, versions, pair.link)
     }
 
     pub(super) fn operation_of(&self, what: &str, pair: &Pair<'_>, link: &Link) -> OperationId {
         let versions = (pair.version().map(|v| v.as_str()), pair.revision().map(|r| r.as_str()));
-        ids::operation(self.rules.installation, self.rules.binding, what, &link.record, versions, Some(link))
+        let what = self.in_detail(what, pair);
+        ids::operation(self.rules.installation, self.rules.binding, &what, &link.record, versions, Some(link))
+    }
+
+    /// The same decision with more or less detail is another operation: what was planned with more must not be sent.
+    pub(super) fn in_detail(&self, what: &str, pair: &Pair<'_>) -> String {
+        match pair.view.detail {
+            Detail::Full => what.to_owned(),
+            Detail::TitleOnly => format!("{what}/title"),
+            Detail::BusyOnly => format!("{what}/busy"),
+        }
     }
 
     /// Flags and values are read in the transaction that plans the write: every record that was read must still be there as it was.
@@ -113,12 +126,9 @@ impl<'a> Planner<'a> {
 
     pub(super) fn blank_row(&self, pair: &Pair<'_>, action: Action, reason: &str) -> Row {
         let fields = pair.local.fields.as_ref().or(pair.remote.fields.as_ref());
-        let base = pair.link.and_then(|link| link.base.as_ref()).and_then(State::fields);
+        let base = pair.agreed.as_ref().and_then(State::fields);
         let shown = fields.or(base).or(pair.inherited.as_ref());
-        let private = shown
-            .and_then(|fields| fields.get("visibility"))
-            .and_then(|v| v.as_str())
-            .is_some_and(|v| v == "private" || v == "confidential");
+        let private = !pair.view.keeps("summary") || shown.is_some_and(crate::detail::private);
         let summary = shown.and_then(|fields| fields.get("summary")).and_then(|s| s.as_str());
         Row {
             action,
