@@ -16,13 +16,18 @@ use calsync_testkit::fake_google::{FakeGoogle, GOOGLE_TOKEN_URL, Server};
 use serde_json::{Value, json};
 
 const USAGE: &str =
-    "usage: fake-google [--listen ADDRESS] [--account EMAIL]... [--zone ZONE] [--ics FILE] [--key-file FILE]
+    "usage: fake-google [--listen ADDRESS] [--account EMAIL]... [--zone ZONE] [--ics FILE] [--events COUNT]
+                   [--keep-pages yes]
+                   [--key-file FILE]
 
   --listen ADDRESS   where to serve; port 0 takes a free one (default 127.0.0.1:0)
   --account EMAIL    an account; the first one has the refresh token
                      (default alice@example.com and bob@example.com)
   --zone ZONE        the time zone of the calendars (default UTC)
   --ics FILE         an iCalendar file to load into the first account's calendar
+  --events COUNT     so many made-up events for the first account's calendar, one in a hundred of them a series
+                     (default 0)
+  --keep-pages yes   give a page of a listing again as it was rendered, until something is written: for benchmarks
   --key-file FILE    where to write the service account's key file
                      (default: a fresh file in the directory for temporary files)";
 
@@ -52,6 +57,8 @@ struct Options {
     accounts: Vec<String>,
     zone: String,
     ics: Option<PathBuf>,
+    events: u32,
+    keep_pages: bool,
     key_file: Option<PathBuf>,
 }
 
@@ -92,9 +99,14 @@ fn run(options: Options) -> Result<(), String> {
         let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
         fake.load_ics(chrono::Utc::now(), &first, &text)?;
     }
+    for number in 0..options.events {
+        let event = made_up(number);
+        let made = fake.user_insert(chrono::Utc::now(), &first, &event);
+        made.map_err(|refusal| format!("event {number}: {}", refusal.body()))?;
+    }
     let key_file = write_key(options.key_file)?;
-    let server =
-        Server::start(fake, &options.listen).map_err(|error| format!("{}: {error}", options.listen))?;
+    let start = if options.keep_pages { Server::start_keeping_pages } else { Server::start };
+    let server = start(fake, &options.listen).map_err(|error| format!("{}: {error}", options.listen))?;
     let base = server.base_url();
     let facts = json!({
         "base_url": base,
@@ -118,6 +130,33 @@ fn run(options: Options) -> Result<(), String> {
     drop(out);
     server.wait();
     Ok(())
+}
+
+/// An event as people have them: a title, a place, some text, every tenth with two guests, every hundredth a series.
+fn made_up(number: u32) -> Value {
+    let day = chrono::NaiveDate::default() + chrono::Days::new(u64::from(18_000 + number % 3_000));
+    let hour = 6 + number / 3_000 % 12;
+    let time = |hour: u32| json!({ "dateTime": format!("{day}T{hour:02}:00:00Z"), "timeZone": "UTC" });
+    let mut event = json!({
+        "id": format!("{:032x}", u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
+        "summary": format!("Visit {number}"),
+        "location": format!("Dock {}, Harbour Road 7", number % 40),
+        "description": format!("Order {number}.\n{}", "What was agreed on the telephone stands here. ".repeat(8)),
+        "start": time(hour),
+        "end": time(hour + 1),
+        "reminders": { "useDefault": false, "overrides": [{ "method": "popup", "minutes": 10 }] },
+        "extendedProperties": { "private": { "crm": format!("order-{number}") } },
+    });
+    if number % 10 == 3 {
+        event["attendees"] = json!([
+            { "email": format!("guest{number}@customer.example"), "displayName": "A Guest" },
+            { "email": "other@customer.example", "responseStatus": "accepted" },
+        ]);
+    }
+    if number % 100 == 7 {
+        event["recurrence"] = json!(["RRULE:FREQ=WEEKLY;COUNT=10"]);
+    }
+    event
 }
 
 /// The key file as Google's console hands it out. Its `token_uri` is Google's own: an address from an uploaded file is
@@ -154,6 +193,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
         accounts: Vec::new(),
         zone: "UTC".to_owned(),
         ics: None,
+        events: 0,
+        keep_pages: false,
         key_file: None,
     };
     while let Some(argument) = arguments.next() {
@@ -171,6 +212,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
             "--account" => options.accounts.push(value),
             "--zone" => options.zone = value,
             "--ics" => options.ics = Some(PathBuf::from(value)),
+            "--events" => options.events = value.parse().map_err(|_| format!("{value} is not a number"))?,
+            "--keep-pages" => options.keep_pages = value == "yes",
             "--key-file" => options.key_file = Some(PathBuf::from(value)),
             _ => return Err(format!("{name} is not an option")),
         }
@@ -195,5 +238,7 @@ mod tests {
         assert!(read("--help").unwrap().is_none());
         assert!(read("--listen").is_err());
         assert!(read("--port 1").is_err());
+        assert_eq!(read("--events 12").unwrap().unwrap().events, 12);
+        assert!(read("--events many").is_err());
     }
 }

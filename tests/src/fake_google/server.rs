@@ -5,8 +5,10 @@
 //! length and breaks off. The server has a thread and a runtime of its own, so that tests may use any runtime or none,
 //! and ends when it is dropped.
 //!
-//! Only here does the fake look at a clock.
+//! Only here does the fake look at a clock. For measuring others it can keep the pages of listings that it has rendered
+//! ([`Server::start_keeping_pages`]), as rendering takes it longer than reading them takes a client.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -26,7 +28,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-use super::{Delivery, FakeGoogle};
+use super::{Answer, Delivery, FakeGoogle};
 
 /// Larger requests are refused with 413.
 const BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -50,15 +52,31 @@ impl Server {
         Self::start_with_clock(fake, address, Utc::now)
     }
 
+    /// As [`Server::start`], with a memory for rendered pages: a listing that is asked for again under the same address, whoever
+    /// asks, is answered with the same bytes until a request changes something or gives an order. Quotas, faults and
+    /// journal do not see such an answer, so this is for benchmarks only.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be bound.
+    pub fn start_keeping_pages(fake: FakeGoogle, address: &str) -> io::Result<Self> {
+        Self::start_as(fake, address, Utc::now, Some(Pages::default()))
+    }
+
     /// Serves the fake with a clock of the caller's choice.
     ///
     /// # Errors
     ///
     /// The address cannot be bound.
-    pub fn start_with_clock(
+    pub fn start_with_clock(fake: FakeGoogle, address: &str, now: fn() -> DateTime<Utc>) -> io::Result<Self> {
+        Self::start_as(fake, address, now, None)
+    }
+
+    fn start_as(
         mut fake: FakeGoogle,
         address: &str,
         now: fn() -> DateTime<Utc>,
+        pages: Option<Pages>,
     ) -> io::Result<Self> {
         let socket = std::net::TcpListener::bind(address)?;
         socket.set_nonblocking(true)?;
@@ -73,7 +91,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel::<()>();
         let shared = Arc::clone(&fake);
         let router = Router::new().fallback(move |ConnectInfo(cut): ConnectInfo<Cut>, request: Request| {
-            serve(Arc::clone(&shared), now, cut, request)
+            serve(Arc::clone(&shared), now, pages.clone(), cut, request)
         });
         let service = router.into_make_service_with_connect_info::<Cut>();
         let thread = std::thread::Builder::new().name("fake-google".to_owned()).spawn(move || {
@@ -118,9 +136,13 @@ impl Drop for Server {
     }
 }
 
+/// Pages by their address.
+type Pages = Arc<Mutex<BTreeMap<String, Answer>>>;
+
 async fn serve(
     fake: Arc<Mutex<FakeGoogle>>,
     now: fn() -> DateTime<Utc>,
+    pages: Option<Pages>,
     cut: Cut,
     request: Request,
 ) -> http::Response<Body> {
@@ -132,7 +154,24 @@ async fn serve(
     };
     let answer = {
         let mut fake = fake.lock().unwrap_or_else(PoisonError::into_inner);
-        fake.handle(now(), http::Request::from_parts(parts, body))
+        let mut pages = pages.as_ref().map(|pages| pages.lock().unwrap_or_else(PoisonError::into_inner));
+        let listing = parts.method == http::Method::GET && parts.uri.path().ends_with("/events");
+        let address = parts.uri.to_string();
+        if let Some(pages) = pages.as_mut().filter(|_| parts.method != http::Method::GET) {
+            // Asking for a token changes nothing.
+            if parts.uri.path() != "/token" {
+                pages.clear();
+            }
+        }
+        let kept = pages.as_ref().filter(|_| listing).and_then(|pages| pages.get(&address).cloned());
+        kept.unwrap_or_else(|| {
+            let answer = fake.handle(now(), http::Request::from_parts(parts, body));
+            if let Some(pages) = pages.filter(|_| listing && answer.response.status() == http::StatusCode::OK)
+            {
+                { pages }.insert(address, answer.clone());
+            }
+            answer
+        })
     };
     match answer.delivery {
         Delivery::Whole => answer.response.map(Body::from),
@@ -304,6 +343,19 @@ mod tests {
         let (server, path) = server();
         server.fake().inject(Fault::new(FaultKind::Slow { milliseconds: 20 }));
         assert!(ask(&server, "GET", &path, "").starts_with("HTTP/1.1 200"));
+    }
+
+    #[test]
+    fn a_kept_page_is_given_again_until_something_is_written() {
+        let mut fake = FakeGoogle::new();
+        let token = fake.access_token(Utc::now(), "a@x.test", &["calendar"]);
+        let path = format!("/calendar/v3/calendars/primary/events?access_token={token}");
+        let server = Server::start_keeping_pages(fake, "127.0.0.1:0").unwrap();
+        let (first, second) = (ask(&server, "GET", &path, ""), ask(&server, "GET", &path, ""));
+        assert_eq!((first, server.fake().requests()), (second, 1));
+        ask(&server, "POST", &path, EVENT);
+        assert!(ask(&server, "GET", &path, "").contains("2026-01-05"));
+        assert_eq!(server.fake().requests(), 3);
     }
 
     #[test]

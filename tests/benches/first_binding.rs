@@ -1,0 +1,431 @@
+//! How long a listing takes, beside the least that it could take.
+//!
+//! ```sh
+//! cargo bench -p calsync-testkit --bench first_binding
+//! CALSYNC_BENCH_EVENTS=5000 cargo bench -p calsync-testkit --bench first_binding
+//! ```
+//!
+//! The fake Google runs in a process of its own and serves pages over HTTP on the loopback. It renders a page once and then gives
+//! the same bytes (`--keep-pages`), because rendering takes it longer than reading takes a client; every listing is asked
+//! for once, untimed, before it is timed. Each step of the engine runs in a fresh process, so that its memory and its
+//! processor time are its own.
+//!
+//! Beside a listing stands its *floor*: the same pages fetched over the same transport, read into Google's own types, and as many
+//! rows as a first binding ends up with (taken from the store that it made) inserted with prepared statements, one
+//! transaction a page, through the shipped schema with its triggers and with its pragmas, into an empty file; the median of
+//! five. And `listing.py`, the script that one would write without calsync, if `.local/venv` has Google's client (as `tests/run`
+//! makes it).
+//!
+//! Nothing is asserted: the figures are of the machine that it runs on.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use calsync_core::engine::Engine;
+use calsync_core::http::{BaseUrl, ReqwestTransport, Transport};
+use calsync_core::{Binding, Result as SyncResult, Secret};
+use calsync_google::{Endpoints, Google, OAuthClient};
+use calsync_sqlite::SqliteStore;
+use calsync_testkit::tapped_store::{Tap, TappedStore};
+use rusqlite::Connection;
+use rusqlite::types::Value as Cell;
+use serde_json::{Value, json};
+use std::error::Error;
+use std::io::BufRead as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+const CALENDAR: &str = "alice@example.com";
+const PAGE: usize = 2500;
+const EMPTY_RUNS: u32 = 50;
+
+fn main() -> Outcome<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match words.as_slice() {
+        ["step", step, facts, store] => {
+            println!("{}", runtime.block_on(step_of_engine(step, &serde_json::from_str(facts)?, store))?);
+            Ok(())
+        }
+        ["floor", token, facts, rows, since] => {
+            let facts = serde_json::from_str(facts)?;
+            println!("{}", runtime.block_on(floor(token, &facts, Path::new(rows), since))?);
+            Ok(())
+        }
+        _ => runtime.block_on(table()),
+    }
+}
+
+fn number(name: &str, default: u32) -> Outcome<u32> {
+    Ok(std::env::var(name).map_or(Ok(default), |text| text.parse())?)
+}
+
+/// The fake in a process of its own, ended when this goes.
+struct Fake {
+    child: Child,
+    facts: Value,
+}
+
+impl Fake {
+    fn start(events: u32) -> Outcome<Self> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_fake-google"))
+            .args(["--events", &events.to_string(), "--keep-pages", "yes"])
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let mut line = String::new();
+        let output = child.stdout.take().ok_or("the fake has no output")?;
+        std::io::BufReader::new(output).read_line(&mut line)?;
+        Ok(Self { child, facts: serde_json::from_str(&line)? })
+    }
+}
+
+impl Drop for Fake {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_file(text(&self.facts, "service_account_key_file"));
+    }
+}
+
+fn text<'a>(facts: &'a Value, name: &str) -> &'a str {
+    facts[name].as_str().unwrap_or_default()
+}
+
+async fn send(
+    transport: &ReqwestTransport,
+    method: &str,
+    uri: &str,
+    token: &str,
+    body: String,
+) -> Outcome<Bytes> {
+    let mut request = http::Request::builder().method(method).uri(uri);
+    if !token.is_empty() {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    if method == "POST" && !body.starts_with('{') {
+        request = request.header("content-type", "application/x-www-form-urlencoded");
+    }
+    let answer = transport.send(request.body(Bytes::from(body))?).await.map_err(|error| error.message)?;
+    if !answer.status().is_success() {
+        return Err(format!("{uri}: {}", answer.status()).into());
+    }
+    Ok(answer.into_body())
+}
+
+async fn access_token(transport: &ReqwestTransport, facts: &Value) -> Outcome<String> {
+    let form = format!(
+        "grant_type=refresh_token&refresh_token={}&client_id={}&client_secret={}",
+        text(facts, "refresh_token"),
+        text(facts, "client_id"),
+        text(facts, "client_secret")
+    );
+    let answer = send(transport, "POST", text(facts, "token_url"), "", form).await?;
+    let answer: Value = serde_json::from_slice(&answer)?;
+    Ok(text(&answer, "access_token").to_owned())
+}
+
+/// The addresses and bodies of a listing's pages are those that the engine asks for.
+async fn pages(
+    transport: &ReqwestTransport,
+    facts: &Value,
+    token: &str,
+    since: &str,
+    mut each: impl FnMut(&[u8]) -> Outcome<Option<String>>,
+) -> Outcome<()> {
+    let calendar = CALENDAR.replace('@', "%40");
+    let mut uri = format!(
+        "{}/calendars/{calendar}/events?singleEvents=false&maxResults={PAGE}",
+        text(facts, "api_url")
+    );
+    match since {
+        "" => uri.push_str("&showDeleted=false"),
+        since => uri.push_str(&format!("&syncToken={}", encode(since))),
+    }
+    let mut next: Option<String> = None;
+    loop {
+        let page = next.map_or(String::new(), |next| format!("&pageToken={}", encode(&next)));
+        let body = send(transport, "GET", &format!("{uri}{page}"), token, String::new()).await?;
+        next = each(&body)?;
+        if next.is_none() {
+            return Ok(());
+        }
+    }
+}
+
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let of = |byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(of).collect()
+}
+
+async fn warm(facts: &Value, since: &str) -> Outcome<()> {
+    let transport = ReqwestTransport::new()?;
+    let token = access_token(&transport, facts).await?;
+    pages(&transport, facts, &token, since, |body| Ok(calsync_google::read_page_only(body)?.1)).await
+}
+
+#[derive(Debug, Default)]
+struct Commits(Arc<AtomicU32>);
+
+#[async_trait]
+impl Tap for Commits {
+    async fn before(&self, call: &'static str) -> SyncResult<()> {
+        if matches!(call, "commit" | "lease" | "renew" | "release") {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// One step of the engine, in this process.
+async fn step_of_engine(step: &str, facts: &Value, path: &str) -> Outcome<Value> {
+    let commits = Arc::new(AtomicU32::new(0));
+    let store = TappedStore { inner: SqliteStore::open(path).await?, tap: Commits(Arc::clone(&commits)) };
+    let client = OAuthClient {
+        id: text(facts, "client_id").into(),
+        secret: Secret::new(text(facts, "client_secret")),
+    };
+    let google = Google::refresh_token(client, Secret::new(text(facts, "refresh_token")))
+        .endpoints(Endpoints {
+            api: BaseUrl::new(text(facts, "api_url"))?,
+            token: BaseUrl::new(text(facts, "token_url"))?,
+        })
+        .build()?;
+    let engine =
+        Engine::builder(store).provider("google", google).run_time_max(Duration::from_secs(3600)).build()?;
+    let binding = match step {
+        "first" => engine.bind(Binding::two_way(CALENDAR).to("google", CALENDAR)).await?,
+        _ => engine.store().bindings(engine.tenant()).await?.pop().ok_or("there is no binding")?,
+    };
+    let runs = if step == "empty" {
+        engine.run(&binding).await?;
+        EMPTY_RUNS
+    } else {
+        1
+    };
+    commits.store(0, Ordering::Relaxed);
+    let (began, worked) = (Instant::now(), processor_seconds());
+    let mut report = engine.run(&binding).await?;
+    for _ in 1..runs {
+        report = engine.run(&binding).await?;
+    }
+    let runs = f64::from(runs);
+    Ok(json!({
+        "seconds": began.elapsed().as_secs_f64() / runs,
+        "processor": (processor_seconds() - worked) / runs,
+        "commits": f64::from(commits.load(Ordering::Relaxed)) / runs,
+        "requests": report.requests,
+        "resident": status("VmHWM:"),
+        "outcome": report.to_string().lines().next(),
+    }))
+}
+
+/// Processor time of all threads of this process.
+fn processor_seconds() -> f64 {
+    let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let of_thread = |thread: std::fs::DirEntry| {
+        let text = std::fs::read_to_string(thread.path().join("schedstat")).unwrap_or_default();
+        text.split(' ').next().and_then(|text| text.parse::<f64>().ok()).unwrap_or(0.0)
+    };
+    threads.map(of_thread).sum::<f64>() / 1e9
+}
+
+/// A figure of `/proc/self/status`, in MB.
+fn status(name: &str) -> f64 {
+    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+    line.trim().trim_end_matches(" kB").parse::<f64>().unwrap_or(0.0) / 1024.0
+}
+
+/// The tables that a first binding fills, a statement that puts a row of each, and the columns that it takes.
+const TABLES: [(&str, &str); 4] = [
+    (
+        "appointment",
+        "tenant, id, agent, series, slot, summary, description, location, starts, ends, zone, recurrence, status, \
+         transparency, visibility, fields, sync, modified",
+    ),
+    ("calsync_remote", "tenant, binding, key, root, generation, pending, body"),
+    ("calsync_link", "tenant, binding, record, record_root, key, remote_root, live, body"),
+    ("calsync_journal", "tenant, binding, record, body"),
+];
+
+async fn floor(token: &str, facts: &Value, rows: &Path, since: &str) -> Outcome<f64> {
+    let path = rows.with_extension("floor");
+    for end in ["floor", "floor-wal", "floor-shm"] {
+        let _ = std::fs::remove_file(rows.with_extension(end));
+    }
+    // Makes the shipped schema.
+    drop(SqliteStore::open(&path).await?);
+    let from = Connection::open(rows)?;
+    let limit = if since.is_empty() { i64::MAX } else { number("CALSYNC_BENCH_CHANGES", 1000)?.into() };
+    let mut tables: Vec<Vec<Vec<Cell>>> = Vec::new();
+    for (table, columns) in TABLES {
+        let mut query = from.prepare(&format!("SELECT {columns} FROM {table} ORDER BY rowid LIMIT ?1"))?;
+        let width = query.column_count();
+        let rows = query.query_map([limit], |row| (0..width).map(|at| row.get(at)).collect())?;
+        tables.push(rows.collect::<Result<_, _>>()?);
+    }
+    let transport = ReqwestTransport::new()?;
+    let to = Connection::open(&path)?;
+    to.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
+    to.pragma_update(None, "synchronous", "FULL")?;
+    to.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    to.pragma_update(None, "foreign_keys", true)?;
+    let began = Instant::now();
+    let mut done = 0;
+    pages(&transport, facts, token, since, |body| {
+        let (count, next) = calsync_google::read_page_only(body)?;
+        to.execute_batch("BEGIN IMMEDIATE")?;
+        for ((table, columns), rows) in TABLES.iter().zip(&tables) {
+            let marks = vec!["?"; columns.split(',').count()].join(", ");
+            let mut put = to.prepare_cached(&format!("INSERT INTO {table} ({columns}) VALUES ({marks})"))?;
+            for row in rows.iter().skip(done).take(count) {
+                put.execute(rusqlite::params_from_iter(row))?;
+            }
+        }
+        to.execute_batch("COMMIT")?;
+        done += count;
+        Ok(next)
+    })
+    .await?;
+    Ok(began.elapsed().as_secs_f64())
+}
+
+fn ask_itself(words: &[&str]) -> Outcome<Value> {
+    let output = Command::new(std::env::current_exe()?).args(words).stderr(Stdio::inherit()).output()?;
+    if !output.status.success() {
+        return Err(format!("{}: {}", words[..2].join(" "), output.status).into());
+    }
+    Ok(serde_json::from_slice(&output.stdout)?)
+}
+
+fn step(step: &str, facts: &Value, store: &Path) -> Outcome<Value> {
+    ask_itself(&["step", step, &facts.to_string(), &store.display().to_string()])
+}
+
+async fn median_floor(facts: &Value, store: &Path, since: &str) -> Outcome<f64> {
+    warm(facts, since).await?;
+    let token = access_token(&ReqwestTransport::new()?, facts).await?;
+    let mut found = Vec::new();
+    for _ in 0..number("CALSYNC_BENCH_FLOORS", 5)?.max(1) {
+        let words = ["floor", &token, &facts.to_string(), &store.display().to_string(), since];
+        found.push(ask_itself(&words)?.as_f64().ok_or("no figure")?);
+    }
+    found.sort_by(f64::total_cmp);
+    Ok(found[found.len() / 2])
+}
+
+/// `None` without Google's client.
+async fn script(facts: &Value, store: &Path) -> Outcome<Option<f64>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("../.local/venv/bin/python");
+    if !python.exists() {
+        return Ok(None);
+    }
+    let token = access_token(&ReqwestTransport::new()?, facts).await?;
+    let output = Command::new(python)
+        .arg(root.join("benches/listing.py"))
+        .args([text(facts, "api_url"), &token, CALENDAR])
+        .arg(store.with_extension("script"))
+        .stderr(Stdio::inherit())
+        .output()?;
+    if !output.status.success() {
+        return Err("listing.py failed".into());
+    }
+    let said = String::from_utf8(output.stdout)?;
+    Ok(Some(said.split_whitespace().nth(1).ok_or("listing.py said nothing")?.parse()?))
+}
+
+fn cursor(store: &Path) -> Outcome<String> {
+    let db = Connection::open(store)?;
+    let query = "SELECT json_extract(body, '$.listing.cursor') FROM calsync_state";
+    Ok(db.query_row(query, [], |row| row.get(0))?)
+}
+
+async fn order(facts: &Value, name: &str, body: &Value) -> Outcome<()> {
+    let uri = format!("{}/{name}", text(facts, "control_url"));
+    send(&ReqwestTransport::new()?, "POST", &uri, "", body.to_string()).await.map(drop)
+}
+
+fn line(what: &str, count: u32, step: &Value, floor: Option<f64>, note: &str) {
+    let seconds = step["seconds"].as_f64().unwrap_or(0.0);
+    let floor = floor.map_or(String::new(), |floor| format!("{floor:8.2} {:6.2}", seconds / floor));
+    println!(
+        "{what:<28} {seconds:8.3} {:9.0} {:8.3} {:7.1} {:9.0} {:8.0} {floor:>15}  {note}",
+        f64::from(count) / seconds,
+        step["processor"].as_f64().unwrap_or(0.0),
+        step["resident"].as_f64().unwrap_or(0.0),
+        step["requests"].as_f64().unwrap_or(0.0),
+        step["commits"].as_f64().unwrap_or(0.0),
+    );
+    eprintln!("{what}: {}", text(step, "outcome"));
+}
+
+async fn table() -> Outcome<()> {
+    let events = number("CALSYNC_BENCH_EVENTS", 100_000)?;
+    let changes = number("CALSYNC_BENCH_CHANGES", 1000)?.min(events);
+    let directory = std::env::var_os("CALSYNC_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let directory = directory.join(format!("calsync-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&directory)?;
+    let store = directory.join("calsync.db");
+    let fake = Fake::start(events)?;
+    let facts = &fake.facts;
+    println!(
+        "{:<28} {:>8} {:>9} {:>8} {:>7} {:>9} {:>8} {:>8} {:>6}",
+        "", "seconds", "per sec", "cpu s", "MB", "requests", "commits", "floor", "ratio"
+    );
+
+    warm(facts, "").await?;
+    let first = step("first", facts, &store)?;
+    let floor_of_all = median_floor(facts, &store, "").await?;
+    line(&format!("first binding of {events}"), events, &first, Some(floor_of_all), "");
+    let empty = step("empty", facts, &store)?;
+    line("run with nothing new", 1, &empty, None, "");
+
+    order(facts, "expire-sync-tokens", &json!({})).await?;
+    warm(facts, "").await?;
+    let again = step("again", facts, &store)?;
+    line("full listing again (410)", events, &again, Some(floor_of_all), "");
+
+    let since = cursor(&store)?;
+    let listed: Vec<String> = Connection::open(&store)?
+        .prepare("SELECT key FROM calsync_remote ORDER BY rowid LIMIT ?1")?
+        .query_map([changes], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for id in listed {
+        let event = json!({ "summary": "Changed in the calendar" });
+        let patch = json!({ "verb": "patch", "calendar": CALENDAR, "id": id, "event": event });
+        order(facts, "user", &patch).await?;
+    }
+    warm(facts, &since).await?;
+    let increment = step("increment", facts, &store)?;
+    let floor_of_changes = median_floor(facts, &store, &since).await?;
+    line(&format!("run with {changes} changes"), changes, &increment, Some(floor_of_changes), "");
+
+    let edit = "UPDATE appointment SET summary = 'Changed in the CRM' WHERE rowid IN
+        (SELECT rowid FROM appointment WHERE recurrence IS NULL AND series IS NULL ORDER BY rowid DESC LIMIT ?1)";
+    Connection::open(&store)?.execute(edit, [changes])?;
+    let push = step("push", facts, &store)?;
+    line(&format!("push of {changes} edits"), changes, &push, None, "");
+
+    println!();
+    match script(facts, &store).await? {
+        Some(seconds) => println!(
+            "script in Python: {seconds:.2} s, {:.0} a second; the first binding has {:.1} times its rate",
+            f64::from(events) / seconds,
+            seconds / first["seconds"].as_f64().unwrap_or(0.0)
+        ),
+        None => println!("script in Python: .local/venv is missing; tests/run makes it"),
+    }
+    if std::env::var_os("CALSYNC_BENCH_KEEP").is_none() {
+        std::fs::remove_dir_all(&directory)?;
+    } else {
+        println!("kept in {}", directory.display());
+    }
+    Ok(())
+}
