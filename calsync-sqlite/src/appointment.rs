@@ -156,6 +156,12 @@ fn put_living(
 ) -> Result<()> {
     let occurrence = record.occurrence.as_ref();
     let [summary, description, location, status, transparency, visibility] = columns.texts;
+    let known = one(
+        db,
+        "SELECT 1 FROM appointment WHERE tenant = ?1 AND id = ?2",
+        (tenant, record.id.as_str()),
+        |_| Ok(()),
+    )?;
     let params = named_params! {
         ":tenant": tenant,
         ":id": record.id.as_str(),
@@ -181,14 +187,16 @@ fn put_living(
         recurrence = :recurrence, status = :status, transparency = :transparency, visibility = :visibility,
         fields = :fields, sync = :sync, modified = :modified WHERE tenant = :tenant AND id = :id";
     let insert = "INSERT INTO appointment (tenant, id, agent, series, slot, summary, description, location, starts, ends,
-        zone, recurrence, status, transparency, visibility, fields, sync, modified)
+        zone, recurrence, status, transparency, visibility, fields, sync, modified, version)
         VALUES (:tenant, :id, :agent, :series, :slot, :summary, :description, :location, :starts, :ends,
-        :zone, :recurrence, :status, :transparency, :visibility, :fields, :sync, :modified)";
-    if run(db, update, params)? == 0 {
+        :zone, :recurrence, :status, :transparency, :visibility, :fields, :sync, :modified,
+        (SELECT value + 1 FROM appointment_sequence))";
+    if known.is_none() {
         run(db, insert, params)?;
     } else {
+        run(db, update, params)?;
         // Where the clock has not moved since the last write, the trigger cannot tell that the time was given.
-        let given = "UPDATE appointment SET modified = ?3 WHERE tenant = ?1 AND id = ?2";
+        let given = "UPDATE appointment SET modified = ?3 WHERE tenant = ?1 AND id = ?2 AND modified IS NOT ?3";
         run(db, given, (tenant, record.id.as_str(), modified))?;
     }
     Ok(())

@@ -247,7 +247,7 @@ const TABLES: [(&str, &str); 4] = [
     (
         "appointment",
         "tenant, id, agent, series, slot, summary, description, location, starts, ends, zone, recurrence, status, \
-         transparency, visibility, fields, sync, modified",
+         transparency, visibility, fields, sync, modified, version",
     ),
     ("calsync_remote", "tenant, binding, key, root, generation, pending, body"),
     ("calsync_link", "tenant, binding, record, record_root, key, remote_root, live, body"),
@@ -275,6 +275,7 @@ async fn floor(token: &str, facts: &Value, rows: &Path, since: &str) -> Outcome<
     to.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     to.pragma_update(None, "synchronous", "FULL")?;
     to.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    to.pragma_update(None, "cache_size", -6 * 1024)?;
     to.pragma_update(None, "foreign_keys", true)?;
     let began = Instant::now();
     let mut done = 0;

@@ -222,10 +222,12 @@ CREATE TRIGGER appointment_inserted AFTER INSERT ON appointment BEGIN
       version = excluded.version, agent = excluded.agent, series = excluded.series, slot = excluded.slot,
       sync = excluded.sync, deleted = 0, modified = excluded.modified,
       operation = NULL, created_operation = NULL, created_version = NULL;
+  -- calsync says both in advance, so that a large row is not written twice; whatever anybody else says does not count.
   UPDATE appointment SET
     version = (SELECT value FROM appointment_sequence),
     modified = coalesce(modified, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-  WHERE tenant = NEW.tenant AND id = NEW.id;
+  WHERE tenant = NEW.tenant AND id = NEW.id
+    AND (modified IS NULL OR version IS NOT (SELECT value FROM appointment_sequence));
 END;
 
 -- `version` and `modified` are not in the list: setting them alone is no change, and this trigger sets them itself.
