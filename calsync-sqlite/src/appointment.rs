@@ -196,7 +196,8 @@ fn put_living(
     } else {
         run(db, update, params)?;
         // Where the clock has not moved since the last write, the trigger cannot tell that the time was given.
-        let given = "UPDATE appointment SET modified = ?3 WHERE tenant = ?1 AND id = ?2 AND modified IS NOT ?3";
+        let given =
+            "UPDATE appointment SET modified = ?3 WHERE tenant = ?1 AND id = ?2 AND modified IS NOT ?3";
         run(db, given, (tenant, record.id.as_str(), modified))?;
     }
     Ok(())

@@ -5,6 +5,7 @@
 //! and only where they are found again is kept, as many as are allowed and one: when all are seen, they are carried out in a
 //! second loop, or they wait, all of a kind. So everything pending is read once, however much it is.
 
+use super::pages::{Strays, marks_of};
 use super::run::Pass;
 use crate::error::Result;
 use crate::guard::{Kinds, Over, Room, Tally, Waitlist};
@@ -15,8 +16,10 @@ use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
 use crate::provider::Item;
 use crate::report::ROWS_MAX;
-use crate::store::{Batch, Family, Group, LocalMark, Which};
+use crate::store::{Batch, Committed, Family, Group, LocalMark, Store, Which};
+use futures_util::future::join3;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Most rounds of reading for one family: its series, then what its occurrences need.
 const LOOKS_MAX: u32 = 5;
@@ -56,50 +59,110 @@ impl Waits {
     }
 }
 
+/// What was decided about a page.
+#[derive(Default)]
+struct Decided {
+    plans: Vec<FamilyPlan>,
+    strays: Strays,
+}
+
+/// Plans on their way into the store.
+struct Parcel {
+    batch: Batch,
+    plans: Vec<Packed>,
+}
+
+/// What is kept of a plan until it is stored.
+struct Packed {
+    tally: Tally,
+    rows: Vec<Row>,
+    written: Vec<RecordId>,
+}
+
+impl Parcel {
+    async fn send(self, store: &dyn Store) -> Result<(Vec<Packed>, Committed)> {
+        if self.plans.is_empty() {
+            return Ok((self.plans, Committed::default()));
+        }
+        Ok((self.plans, store.commit(self.batch).await?))
+    }
+}
+
 impl Pass<'_> {
     /// One pass over everything pending; whether anything was stored.
     pub(super) async fn act(&mut self) -> Result<bool> {
         self.pair_up().await?;
         let mut changed = false;
-        let limited = Kinds::limited(&self.binding.limits);
         let mut waitlist: Option<Waitlist> = None;
         (self.guard.waits, self.guard.confirmed) = (Waits::default(), Kinds::default());
         for which in [Which::Remote, Which::Local] {
-            let mut after: Option<String> = None;
+            let mut pages = self.pages(which);
+            let mut page = pages.next().await?;
+            let mut decided = Decided::default();
+            // What the two pages before this one wrote elsewhere: it was read before that was stored.
+            let mut strays = [Strays::default(), Strays::default()];
             loop {
-                self.hold().await?;
-                let families = self.families(which, after.as_deref()).await?;
-                let Some(last) = families.last() else { break };
-                after = last.root(which).map(str::to_owned);
-                let mut plans = Vec::new();
-                for family in families {
-                    let root = family.root(which).unwrap_or_default().to_owned();
-                    if self.planned_with_counterpart(which, &root) {
-                        continue;
-                    }
-                    let mut plan = self.decide(which, &root, family, Kinds::default()).await?;
-                    if plan.tally.meets(limited) {
-                        let list = match &mut waitlist {
-                            Some(list) => list,
-                            None => waitlist.insert(self.waitlist().await?),
-                        };
-                        let held = list.count(&plan.tally, &plan.rows);
-                        if !plan.tally.meets(held) {
-                            list.roots.push((which, root));
-                            continue;
-                        }
-                        plan = plan.held(held);
-                    }
-                    self.sort(plan, &mut plans);
+                if strays.iter().any(|strays| strays.touch(&page)) {
+                    self.carry(std::mem::take(&mut decided.plans)).await?;
+                    page = pages.again().await?;
                 }
-                changed |= !plans.is_empty();
-                self.carry(plans).await?;
+                if page.is_empty() && decided.plans.is_empty() {
+                    break;
+                }
+                self.hold().await?;
+                // The store writes one page's plans and reads the page after the next while this one is decided about.
+                let parcel = self.pack(self.batch(), std::mem::take(&mut decided.plans)).await?;
+                let store = Arc::clone(&self.engine.shared.store);
+                let (stored, next, now) =
+                    join3(parcel.send(&*store), pages.next(), self.decide_page(which, page, &mut waitlist))
+                        .await;
+                self.unpack(stored?).await?;
+                (page, decided) = (next?, now?);
+                changed |= !decided.plans.is_empty();
+                strays.swap(0, 1);
+                strays[1] = std::mem::take(&mut decided.strays);
             }
         }
         let list = waitlist.unwrap_or_default();
         self.judge(&list);
         changed |= self.carry_out_waitlist(list).await?;
         Ok(changed)
+    }
+
+    /// Decides about a page; what has to be counted first goes to the waitlist.
+    async fn decide_page(
+        &mut self,
+        which: Which,
+        page: Vec<Family>,
+        waitlist: &mut Option<Waitlist>,
+    ) -> Result<Decided> {
+        let limited = Kinds::limited(&self.binding.limits);
+        let mut decided = Decided::default();
+        self.looked = false;
+        for family in page {
+            let root = family.root(which).unwrap_or_default().to_owned();
+            if self.planned_with_counterpart(which, &root) {
+                continue;
+            }
+            let marks = marks_of(&family);
+            let mut plan = self.decide(which, &root, family, Kinds::default()).await?;
+            if plan.tally.meets(limited) {
+                let list = match waitlist {
+                    Some(list) => list,
+                    None => waitlist.insert(self.waitlist().await?),
+                };
+                let held = list.count(&plan.tally, &plan.rows);
+                if !plan.tally.meets(held) {
+                    list.roots.push((which, root));
+                    continue;
+                }
+                plan = plan.held(held);
+            }
+            decided.strays.add(&marks, &plan);
+            self.sort(plan, &mut decided.plans);
+        }
+        decided.strays.all = self.looked;
+        Ok(decided)
     }
 
     /// What was counted, and may be done or has to wait.
@@ -144,22 +207,26 @@ impl Pass<'_> {
     }
 
     /// The same, with what else belongs into the transaction.
-    pub(super) async fn carry_with(
-        &mut self,
-        mut batch: Batch,
-        plans: Vec<FamilyPlan>,
-    ) -> Result<Vec<usize>> {
+    pub(super) async fn carry_with(&mut self, batch: Batch, plans: Vec<FamilyPlan>) -> Result<Vec<usize>> {
+        let parcel = self.pack(batch, plans).await?;
+        let store = Arc::clone(&self.engine.shared.store);
+        let stored = parcel.send(&*store).await?;
+        self.unpack(stored).await
+    }
+
+    /// Counts what the plans do, in the same transaction that does it.
+    async fn pack(&mut self, mut batch: Batch, plans: Vec<FamilyPlan>) -> Result<Parcel> {
         if plans.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Parcel { batch, plans: Vec::new() });
         }
         self.heed_halt().await?;
         let now = self.now();
-        let mut kept: Vec<(Tally, Vec<Row>, Vec<RecordId>)> = Vec::new();
+        let mut kept = Vec::new();
         let mut total = Tally::default();
         for plan in plans {
             total.add_all(&plan.tally);
             let written = plan.group.records.iter().map(|write| write.id.clone()).collect();
-            kept.push((plan.tally, plan.rows, written));
+            kept.push(Packed { tally: plan.tally, rows: plan.rows, written });
             batch.groups.push(plan.group);
         }
         if !total.is_empty() {
@@ -171,8 +238,12 @@ impl Pass<'_> {
             self.guard.done.add_all(&total);
             batch.state = Some(self.state.clone());
         }
-        let committed = self.commit(batch).await?;
-        for (at, (tally, rows, written)) in kept.into_iter().enumerate() {
+        Ok(Parcel { batch, plans: kept })
+    }
+
+    /// Reports what was stored, and takes back what was counted of plans that were left out.
+    async fn unpack(&mut self, (plans, committed): (Vec<Packed>, Committed)) -> Result<Vec<usize>> {
+        for (at, Packed { tally, rows, written }) in plans.into_iter().enumerate() {
             if !committed.moved.contains(&at) {
                 let new: Vec<Row> = rows.into_iter().filter(|row| row.writes() && !row.again).collect();
                 self.report.add(&new);
@@ -207,12 +278,13 @@ impl Pass<'_> {
     pub(super) async fn count_what_waits(&mut self) -> Result<()> {
         self.guard.waits = Waits::default();
         for which in [Which::Remote, Which::Local] {
-            let mut after: Option<String> = None;
+            let mut pages = self.pages(which);
             loop {
-                let families = self.families(which, after.as_deref()).await?;
-                let Some(last) = families.last() else { break };
-                after = last.root(which).map(str::to_owned);
-                for family in &families {
+                let page = pages.next().await?;
+                if page.is_empty() {
+                    break;
+                }
+                for family in &page {
                     let plan = self.plan(family).held(self.guard.hold);
                     self.guard.waits.add(plan.rows);
                 }
@@ -228,18 +300,19 @@ impl Pass<'_> {
         let limited = Kinds::limited(&self.binding.limits);
         let mut list = self.waitlist().await?;
         for which in [Which::Remote, Which::Local] {
-            let mut after: Option<String> = None;
+            let mut pages = self.pages(which);
             loop {
-                let families = self.families(which, after.as_deref()).await?;
-                let Some(last) = families.last() else { break };
-                after = last.root(which).map(str::to_owned);
+                let page = pages.next().await?;
+                if page.is_empty() {
+                    break;
+                }
                 // What is joined is made on neither side.
                 let alone = |family: &&Family| {
                     let root = family.root(which).unwrap_or_default();
                     which == Which::Remote && self.pairing.record_of(&root.into()).is_none()
                         || which == Which::Local && !self.planned_with_counterpart(which, root)
                 };
-                for plan in families.iter().filter(alone).map(|family| self.plan(family)) {
+                for plan in page.iter().filter(alone).map(|family| self.plan(family)) {
                     if plan.tally.meets(limited) {
                         list.count(&plan.tally, &plan.rows);
                     }
@@ -273,12 +346,6 @@ impl Pass<'_> {
             })
             .collect();
         Ok(Waitlist::new(linked, rooms))
-    }
-
-    pub(super) async fn families(&self, which: Which, after: Option<&str>) -> Result<Vec<Family>> {
-        let count = self.engine.shared.settings.page_records_max;
-        let (tenant, id) = (&self.binding.tenant, &self.binding.id);
-        self.engine.shared.store.families(tenant, id, which, after, count).await
     }
 
     /// Plans a family from what is known, without reading anything.
@@ -320,6 +387,7 @@ impl Pass<'_> {
             if plan.frozen || !plan.looks() {
                 return Ok(plan.held(hold));
             }
+            self.looked = true;
             if let Some(series) = &plan.look_occurrences {
                 occurrences_read = true;
                 self.look_for_occurrences(series).await?;

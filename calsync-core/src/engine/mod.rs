@@ -16,6 +16,7 @@ mod doubt;
 mod guard;
 mod halt;
 mod observe;
+mod pages;
 mod plan;
 mod push;
 mod run;

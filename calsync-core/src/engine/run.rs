@@ -50,6 +50,8 @@ pub(super) struct Pass<'a> {
     /// The calendar was listed once more in this run, because the first listing was not believed.
     pub listed_again: bool,
     pub guard: Guard,
+    /// A decision had to read something first, and stored it.
+    pub looked: bool,
 }
 
 impl Engine {
@@ -114,6 +116,7 @@ impl Engine {
             heeds_halt: true,
             listed_again: false,
             guard: Guard::default(),
+            looked: false,
             binding,
         })
     }

@@ -164,15 +164,16 @@ impl super::run::Pass<'_> {
         batch.plan = Some(header);
         self.commit(batch).await?;
         for which in [Which::Remote, Which::Local] {
-            let mut after: Option<String> = None;
+            let mut pages = self.pages(which);
             loop {
                 self.hold().await?;
-                let families = self.families(which, after.as_deref()).await?;
-                let Some(last) = families.last() else { break };
-                after = last.root(which).map(str::to_owned);
+                let page = pages.next().await?;
+                if page.is_empty() {
+                    break;
+                }
                 let mut batch = self.batch();
                 batch.plan_of = Some(id.clone());
-                for family in families {
+                for family in page {
                     let root = family.root(which).unwrap_or_default().to_owned();
                     if self.planned_with_counterpart(which, &root) {
                         continue;
