@@ -9,6 +9,7 @@ use calsync_core::model::appointment::{read_when, when_value};
 use calsync_core::model::{Fields, Recurrence, Unit, When, ZonedTime};
 use chrono::NaiveDateTime;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// Google cuts a description here (OutlookGoogleCalendarSync).
 const DESCRIPTION_MAX: usize = 8192;
@@ -22,37 +23,55 @@ const REMINDER_MINUTES_MAX: u64 = 40_320;
 
 /// The values as Google can hold them.
 pub(crate) fn project(fields: &Fields) -> Fields {
-    fields.iter().filter_map(|(unit, value)| Some((unit.clone(), unit_value(unit, value)?))).collect()
+    let mut projected = fields.clone();
+    for (unit, value) in fields.iter() {
+        match unit_value(unit, value).filter(|_| !value.is_null()) {
+            Some(Cow::Borrowed(_)) => {}
+            Some(Cow::Owned(other)) if other == *value => {}
+            Some(Cow::Owned(other)) => projected.set(unit.clone(), other),
+            None => _ = projected.remove(unit.as_str()),
+        }
+    }
+    projected
 }
 
-fn unit_value(unit: &Unit, value: &Value) -> Option<Value> {
+fn unit_value<'a>(unit: &Unit, value: &'a Value) -> Option<Cow<'a, Value>> {
     match unit.as_str() {
-        "summary" | "location" | "status" | "transparency" | "visibility" | "extra" => Some(value.clone()),
+        "summary" | "location" | "status" | "transparency" | "visibility" | "extra" => {
+            Some(Cow::Borrowed(value))
+        }
         // The provider's own; read, never written.
-        "organizer" | "conference" | "ical_uid" | "event_type" => Some(value.clone()),
-        "description" => Some(match value {
-            Value::String(text) => cut(text, DESCRIPTION_MAX).into(),
-            other => other.clone(),
-        }),
-        "when" => Some(when(value).unwrap_or_else(|| value.clone())),
-        "reminders" => Some(reminders(value)),
+        "organizer" | "conference" | "ical_uid" | "event_type" => Some(Cow::Borrowed(value)),
+        "description" => Some(cut_value(value, DESCRIPTION_MAX).unwrap_or(Cow::Borrowed(value))),
+        "when" => Some(when(value).map_or(Cow::Borrowed(value), Cow::Owned)),
+        "reminders" => Some(Cow::Owned(reminders(value))),
         // http and https only (events resource, `source.url`).
         "source" => {
             let url = value.get("url").and_then(Value::as_str)?;
-            (url.starts_with("https://") || url.starts_with("http://")).then(|| value.clone())
+            (url.starts_with("https://") || url.starts_with("http://")).then_some(Cow::Borrowed(value))
         }
         name => {
             if let Some(address) = name.strip_prefix("attendee/") {
-                return (!address.is_empty()).then(|| value.clone());
+                return (!address.is_empty()).then_some(Cow::Borrowed(value));
             }
             let name = name.strip_prefix("property/")?;
-            let key = name.strip_prefix("private/").or_else(|| name.strip_prefix("shared/"))?;
-            if key.is_empty() || utf16(key) > PROPERTY_KEY_MAX || name == format!("private/{STAMP}") {
+            let (own, key) = match name.strip_prefix("private/") {
+                Some(key) => (key == STAMP, key),
+                None => (false, name.strip_prefix("shared/")?),
+            };
+            if own || key.is_empty() || utf16(key) > PROPERTY_KEY_MAX {
                 return None;
             }
-            value.as_str().map(|text| cut(text, PROPERTY_VALUE_MAX).into())
+            cut_value(value, PROPERTY_VALUE_MAX)
         }
     }
+}
+
+/// A text of at most so many UTF-16 units; `None` for what is no text.
+fn cut_value(value: &Value, max: usize) -> Option<Cow<'_, Value>> {
+    let text = value.as_str()?;
+    let kept = cut(text, max);
+    Some(if kept.len() == text.len() { Cow::Borrowed(value) } else { Cow::Owned(kept.into()) })
 }
 
 fn utf16(text: &str) -> usize {

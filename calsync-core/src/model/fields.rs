@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// The name of a merge unit, for example `summary`, `when`, `attendee/amy@example.com` or `property/private/crm`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -59,9 +60,12 @@ impl std::borrow::Borrow<str> for Unit {
 }
 
 /// A record's values by merge unit.
+///
+/// Cheap to clone: what is decided about one record, what is written of it and what is agreed on are mostly the same values,
+/// and share them until one of them is changed.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Fields(BTreeMap<Unit, Value>);
+pub struct Fields(Arc<BTreeMap<Unit, Value>>);
 
 impl Fields {
     /// No values: everything has its default.
@@ -78,15 +82,15 @@ impl Fields {
     pub fn set(&mut self, unit: impl Into<Unit>, value: Value) {
         let unit = unit.into();
         if value.is_null() {
-            self.0.remove(&unit);
+            self.remove(unit.as_str());
         } else {
-            self.0.insert(unit, value);
+            Arc::make_mut(&mut self.0).insert(unit, value);
         }
     }
 
     /// Puts a unit back to its default.
     pub fn remove(&mut self, unit: &str) -> Option<Value> {
-        self.0.remove(unit)
+        if self.0.contains_key(unit) { Arc::make_mut(&mut self.0).remove(unit) } else { None }
     }
 
     /// All units that have a value, in order.
@@ -96,7 +100,10 @@ impl Fields {
 
     /// Keeps the units that `keep` wants.
     pub fn retain(&mut self, mut keep: impl FnMut(&Unit) -> bool) {
-        self.0.retain(|unit, _| keep(unit));
+        let dropped: Vec<Unit> = self.0.keys().filter(|unit| !keep(unit)).cloned().collect();
+        for unit in dropped {
+            self.remove(unit.as_str());
+        }
     }
 
     /// How many units have a value.
@@ -112,6 +119,9 @@ impl Fields {
     /// The units in which the two differ in canonical form.
     pub fn diff(&self, other: &Self) -> BTreeSet<Unit> {
         let mut units = BTreeSet::new();
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return units;
+        }
         let mut ours = self.0.iter().peekable();
         let mut theirs = other.0.iter().peekable();
         loop {
@@ -142,22 +152,15 @@ impl Fields {
     /// Takes the values of `units` over from `other`, absent ones included.
     pub fn take_from(&mut self, other: &Self, units: &BTreeSet<Unit>) {
         for unit in units {
-            match other.0.get(unit) {
-                Some(value) => self.0.insert(unit.clone(), value.clone()),
-                None => self.0.remove(unit),
-            };
+            self.set(unit.clone(), other.0.get(unit).cloned().unwrap_or_default());
         }
     }
 
     /// Only these units.
     pub fn only(&self, units: &BTreeSet<Unit>) -> Self {
-        Self(
-            self.0
-                .iter()
-                .filter(|(unit, _)| units.contains(*unit))
-                .map(|(u, v)| (u.clone(), v.clone()))
-                .collect(),
-        )
+        let mut kept = self.clone();
+        kept.retain(|unit| units.contains(unit));
+        kept
     }
 }
 
