@@ -99,24 +99,29 @@ impl Pass<'_> {
             let mut pages = self.pages(which);
             let mut page = pages.next().await?;
             let mut decided = Decided::default();
+            let mut stored = None;
             // What the two pages before this one wrote elsewhere: it was read before that was stored.
             let mut strays = [Strays::default(), Strays::default()];
             loop {
                 if strays.iter().any(|strays| strays.touch(&page)) {
+                    self.unpack(stored.take().unwrap_or_default()).await?;
                     self.carry(std::mem::take(&mut decided.plans)).await?;
                     page = pages.again().await?;
                 }
                 if page.is_empty() && decided.plans.is_empty() {
+                    self.unpack(stored.take().unwrap_or_default()).await?;
                     break;
                 }
                 self.hold().await?;
                 // The store writes one page's plans and reads the page after the next while this one is decided about.
                 let parcel = self.pack(self.batch(), std::mem::take(&mut decided.plans)).await?;
                 let store = Arc::clone(&self.engine.shared.store);
-                let (stored, next, now) =
-                    join3(parcel.send(&*store), pages.next(), self.decide_page(which, page, &mut waitlist))
-                        .await;
-                self.unpack(stored?).await?;
+                let meanwhile = async {
+                    self.unpack(stored.take().unwrap_or_default()).await?;
+                    self.decide_page(which, page, &mut waitlist).await
+                };
+                let (sent, next, now) = join3(parcel.send(&*store), pages.next(), meanwhile).await;
+                stored = Some(sent?);
                 (page, decided) = (next?, now?);
                 changed |= !decided.plans.is_empty();
                 strays.swap(0, 1);

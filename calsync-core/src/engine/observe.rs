@@ -1,19 +1,22 @@
 //! Observes both sides, page by page; nothing is decided here.
 //!
 //! Each page and the place where the next one starts are committed together. A cursor is stored only with the last page of
-//! the listing that it closes, so a run that dies in the middle repeats a page, and skips none. After a full listing whatever
+//! the listing that it closes, so a run that dies in the middle repeats a page, and skips none. The next page is asked for while
+//! one is stored; it is stored itself only when that is done. After a full listing whatever
 //! it lacked is read once more by id: a listing is no proof that something is gone.
 
 use super::doubt::Doubt;
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{RecordId, RemoteKey};
+use crate::id::{PageToken, RecordId, RemoteKey};
 use crate::plan::settle::{missing, observed};
 use crate::plan::sighting::{self, Sighting, made_by_us, made_from_it, sight};
 use crate::provider::{Item, Next, Page, Start};
 use crate::report::Listed;
 use crate::store::{Group, Link, LinkPut, LocalMark, RemoteItem};
+use futures_util::future::{OptionFuture, join};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Most pages of one listing: an endless chain of page tokens is an error, not a hang.
 const PAGES_MAX: u32 = 10_000;
@@ -93,18 +96,25 @@ impl Pass<'_> {
             }
         }
         let mut expired = false;
+        let mut ahead: Option<Result<Page>> = None;
         for _ in 0..PAGES_MAX {
             if self.out_of_time() {
                 return Ok(false);
             }
             self.hold().await?;
-            let start = match (&self.state.listing.cursor, self.state.listing.full) {
-                (Some(cursor), false) => Start::Since(cursor.clone(), self.state.listing.page.clone()),
-                _ => Start::Full(self.state.listing.page.clone()),
+            let page = match ahead.take() {
+                Some(page) => page,
+                None => self.list(self.state.listing.page.clone()).await,
             };
-            match self.provider.list(&self.binding.target, &start, &self.effort).await {
+            match page {
                 Ok(page) => {
-                    if self.store_page(page).await? {
+                    let following = match &page.next {
+                        Next::More(token) => Some(self.list(Some(token.clone()))),
+                        Next::Done(_) => None,
+                    };
+                    let stored;
+                    (ahead, stored) = join(OptionFuture::from(following), self.store_page(page)).await;
+                    if stored? {
                         match self.doubt().await? {
                             Doubt::Believed => return self.sweep().await,
                             Doubt::Held => return Ok(true),
@@ -135,6 +145,17 @@ impl Pass<'_> {
             .with("calendar", &self.binding.target.calendar)
             .with("pages", PAGES_MAX)
             .later())
+    }
+
+    /// Asks for one page of the listing. Borrows nothing, so that a page can be on its way while another one is stored.
+    fn list(&self, page: Option<PageToken>) -> impl Future<Output = Result<Page>> + use<> {
+        let start = match (&self.state.listing.cursor, self.state.listing.full) {
+            (Some(cursor), false) => Start::Since(cursor.clone(), page),
+            _ => Start::Full(page),
+        };
+        let (provider, target) = (Arc::clone(&self.provider), self.binding.target.clone());
+        let effort = Arc::clone(&self.effort);
+        async move { provider.list(&target, &start, &effort).await }
     }
 
     pub(super) fn list_everything(&mut self, fingerprint: String) {

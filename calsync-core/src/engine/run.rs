@@ -31,7 +31,7 @@ pub(super) struct Pass<'a> {
     pub lease: Lease,
     pub state: BindingState,
     pub report: Report,
-    pub effort: Effort,
+    pub effort: Arc<Effort>,
     /// The other calendars of the same agent that are kept in step, in lower case.
     pub own_calendars: BTreeSet<String>,
     /// Whether this binding, of all that the agent has, invites guests.
@@ -105,7 +105,7 @@ impl Engine {
             lease,
             state,
             report: Report::new(run.clone(), binding.id.clone(), started),
-            effort: Effort::until(leased + self.shared.settings.run_time_max),
+            effort: Arc::new(Effort::until(leased + self.shared.settings.run_time_max)),
             own_calendars,
             organises,
             pairing: Pairing::default(),

@@ -52,6 +52,11 @@ impl Action {
 }
 
 impl Action {
+    /// Whether it makes something that was not there.
+    pub fn creates(self) -> bool {
+        matches!(self, Self::CreateLocal | Self::CreateRemote)
+    }
+
     /// Whose side is written first.
     pub fn side(self) -> Which {
         match self {

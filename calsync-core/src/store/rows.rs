@@ -360,7 +360,8 @@ pub struct JournalEntry {
     pub reason: String,
     /// The values before, of the units concerned.
     pub before: Option<Fields>,
-    /// The values after, of the units concerned.
+    /// The values after, of the units concerned; `None` for a creation, whose values are the record itself until somebody
+    /// changes them.
     pub after: Option<Fields>,
     /// Values that lost a conflict, kept whole.
     pub lost: Option<Fields>,

@@ -118,7 +118,8 @@ impl<'a> Planner<'a> {
                 action: row.action.as_str().to_owned(),
                 reason: row.reason.clone(),
                 before: row.before.clone(),
-                after: row.after.clone(),
+                // What is made is there to be seen; the first entry that changes it has it as what was there before.
+                after: if row.action.creates() { None } else { row.after.clone() },
                 lost: row.lost.clone(),
             });
         }
