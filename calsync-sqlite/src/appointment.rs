@@ -117,13 +117,14 @@ pub(crate) fn next_version(db: &Connection) -> Result<Version> {
     Ok(number(next.ok_or_else(|| damaged("the sequence of versions is missing"))?)?)
 }
 
-/// Puts a row. Its version is the [`next_version`], which the table's triggers give.
-pub(crate) fn put(db: &Connection, tenant: &str, row: &OwnRow) -> Result<()> {
+/// Puts a row, over a living one of the same id if that is `known`. Its version is the [`next_version`], which the table's
+/// triggers give.
+pub(crate) fn put(db: &Connection, tenant: &str, row: &OwnRow, known: bool) -> Result<()> {
     let record = &row.record;
     let key = (tenant, record.id.as_str());
     let modified = record.modified.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     match &record.fields {
-        Some(fields) => put_living(db, tenant, record, Columns::of(fields), &modified)?,
+        Some(fields) => put_living(db, tenant, record, Columns::of(fields), &modified, known)?,
         None => {
             run(db, "DELETE FROM appointment WHERE tenant = ?1 AND id = ?2", key)?;
         }
@@ -153,15 +154,10 @@ fn put_living(
     record: &Record,
     columns: Columns,
     modified: &str,
+    known: bool,
 ) -> Result<()> {
     let occurrence = record.occurrence.as_ref();
     let [summary, description, location, status, transparency, visibility] = columns.texts;
-    let known = one(
-        db,
-        "SELECT 1 FROM appointment WHERE tenant = ?1 AND id = ?2",
-        (tenant, record.id.as_str()),
-        |_| Ok(()),
-    )?;
     let params = named_params! {
         ":tenant": tenant,
         ":id": record.id.as_str(),
@@ -191,7 +187,7 @@ fn put_living(
         VALUES (:tenant, :id, :agent, :series, :slot, :summary, :description, :location, :starts, :ends,
         :zone, :recurrence, :status, :transparency, :visibility, :fields, :sync, :modified,
         (SELECT value + 1 FROM appointment_sequence))";
-    if known.is_none() {
+    if !known {
         run(db, insert, params)?;
     } else {
         run(db, update, params)?;

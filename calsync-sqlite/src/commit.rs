@@ -15,11 +15,12 @@ use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior};
 use std::collections::BTreeMap;
 
-/// Applies `batch` at `now`.
-pub(crate) fn commit(db: &mut Connection, batch: &Batch, now: DateTime<Utc>) -> Result<Committed> {
+/// Applies `batch` at `now`; what is left of it afterwards is of no use.
+pub(crate) fn commit(db: &mut Connection, batch: &mut Batch, now: DateTime<Utc>) -> Result<Committed> {
     batch.well_formed()?;
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-    let committed = Writing { db: &tx, tenant: batch.tenant.as_str(), now }.all(batch)?;
+    let tenant = batch.tenant.clone();
+    let committed = Writing { db: &tx, tenant: tenant.as_str(), now }.all(batch)?;
     tx.commit().map_err(sql)?;
     Ok(committed)
 }
@@ -64,14 +65,14 @@ struct Writing<'a> {
 type Versions = BTreeMap<RecordId, Version>;
 
 impl Writing<'_> {
-    fn all(&self, batch: &Batch) -> Result<Committed> {
+    fn all(&self, batch: &mut Batch) -> Result<Committed> {
         self.check_ground(batch)?;
         if let (Some(binding), true) = (&batch.binding, batch.drop_binding) {
             self.forget(binding)?;
         }
         let mut committed = Committed::default();
-        let mut plan_rows: Vec<&StoredRow> = batch.plan_rows.iter().collect();
-        for (index, group) in batch.groups.iter().enumerate() {
+        let mut plan_rows = std::mem::take(&mut batch.plan_rows);
+        for (index, group) in batch.groups.iter_mut().enumerate() {
             match self.records(group)? {
                 None => committed.moved.push(index),
                 Some(versions) => {
@@ -79,7 +80,7 @@ impl Writing<'_> {
                         Rows { db: self.db, tenant: self.tenant, binding: binding.as_str() }
                             .group(group, &versions)?;
                     }
-                    plan_rows.extend(&group.plan_rows);
+                    plan_rows.append(&mut group.plan_rows);
                     committed.versions.extend(versions);
                 }
             }
@@ -144,11 +145,15 @@ impl Writing<'_> {
 
     /// Checks all that a group expects, and then writes its records. `None`: something moved and nothing was written.
     fn records(&self, group: &Group) -> Result<Option<Versions>> {
-        for expect in &group.expects {
-            let row = appointment::row(self.db, self.tenant, &expect.record)?;
-            if !expect.holds(row.as_ref().map(|row| &row.record)) {
-                return Ok(None);
+        let mut rows = BTreeMap::new();
+        for id in group.expects.iter().map(|e| &e.record).chain(group.records.iter().map(|w| &w.id)) {
+            if !rows.contains_key(id) {
+                rows.insert(id, appointment::row(self.db, self.tenant, id)?);
             }
+        }
+        let row = |id: &RecordId| rows.get(id).and_then(Option::as_ref);
+        if !group.expects.iter().all(|expect| expect.holds(row(&expect.record).map(|row| &row.record))) {
+            return Ok(None);
         }
         let mut versions = Versions::new();
         if group.records.is_empty() {
@@ -157,21 +162,20 @@ impl Writing<'_> {
         let mut next = appointment::version_number(&appointment::next_version(self.db)?)?;
         let mut put = Vec::new();
         for write in &group.records {
-            let row = appointment::row(self.db, self.tenant, &write.id)?;
             let version = Version::new(next.to_string());
-            let version = match OwnRow::rule(row.as_ref(), write, &version, self.now) {
+            let version = match OwnRow::rule(row(&write.id), write, &version, self.now) {
                 Ruling::Moved => return Ok(None),
                 Ruling::Done(version) => version,
-                Ruling::Put(row) => {
-                    put.push(row);
+                Ruling::Put(new) => {
+                    put.push((row(&write.id).is_some_and(|row| row.record.fields.is_some()), new));
                     next += 1;
                     version
                 }
             };
             versions.insert(write.id.clone(), version);
         }
-        for row in put {
-            appointment::put(self.db, self.tenant, &row)?;
+        for (known, row) in put {
+            appointment::put(self.db, self.tenant, &row, known)?;
         }
         Ok(Some(versions))
     }
@@ -196,7 +200,7 @@ impl Writing<'_> {
         Ok(())
     }
 
-    fn plan(&self, batch: &Batch, rows: &[&StoredRow]) -> Result<()> {
+    fn plan(&self, batch: &Batch, rows: &[StoredRow]) -> Result<()> {
         if let Some(header) = &batch.plan {
             let key = (self.tenant, header.id.as_str());
             run(self.db, "DELETE FROM calsync_plan WHERE tenant = ?1 AND id = ?2", key)?;
@@ -236,7 +240,7 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn group(&self, group: &Group, versions: &Versions) -> Result<()> {
+    fn group(&self, group: &mut Group, versions: &Versions) -> Result<()> {
         self.links(group, versions)?;
         for key in &group.forget {
             self.drop("remote", "key", key.as_str())?;
@@ -271,7 +275,7 @@ impl Rows<'_> {
         for operation in &group.outbox_drop {
             self.drop("outbox", "operation", operation.as_str())?;
         }
-        for entry in &group.outbox {
+        for entry in &mut group.outbox {
             self.entry(entry)?;
         }
         for (side, root) in &group.release {
@@ -300,47 +304,34 @@ impl Rows<'_> {
     }
 
     /// An entry's place is its column; the body is written without one.
-    fn entry(&self, entry: &Entry) -> Result<()> {
+    fn entry(&self, entry: &mut Entry) -> Result<()> {
+        entry.sequence = 0;
         let statement = "INSERT INTO calsync_outbox (tenant, binding, operation, record, root, body)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (tenant, binding, operation)
             DO UPDATE SET record = ?4, root = ?5, body = ?6";
         let (operation, record) = (entry.operation.as_str(), entry.record.as_str());
-        let body = to_json(&Entry { sequence: 0, ..entry.clone() })?;
+        let body = to_json(entry)?;
         run(self.db, statement, (self.tenant, self.binding, operation, record, entry.root.as_str(), body))?;
         Ok(())
     }
 
     /// Old keys are let go before new ones are taken, so that two links of a group can trade theirs.
-    fn links(&self, group: &Group, versions: &Versions) -> Result<()> {
+    fn links(&self, group: &mut Group, versions: &Versions) -> Result<()> {
         for record in &group.unlink {
             self.drop("link", "record", record.as_str())?;
         }
-        for put in &group.links {
-            let statement =
-                "DELETE FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND record = ?3 AND key <> ?4";
-            let (record, key) = (put.link.record.as_str(), put.link.key.as_str());
-            run(self.db, statement, (self.tenant, self.binding, record, key))?;
+        if group.links.len() > 1 {
+            for put in &group.links {
+                let statement = "DELETE FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND record = ?3 AND key <> ?4";
+                let (record, key) = (put.link.record.as_str(), put.link.key.as_str());
+                run(self.db, statement, (self.tenant, self.binding, record, key))?;
+            }
         }
-        for put in &group.links {
-            let query = "SELECT record FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND key = ?3";
-            let key = put.link.key.as_str();
-            let holder =
-                one(self.db, query, (self.tenant, self.binding, key), |row| Ok(row.get::<_, String>(0)?))?;
-            if let Some(holder) = holder.filter(|holder| holder != put.link.record.as_str()) {
-                return Err(Error::new(
-                    ErrorKind::Invariant,
-                    "two records would be linked to the same remote record",
-                )
-                .with("record", &put.link.record)
-                .with("other record", holder)
-                .with("key", key));
-            }
+        for put in &mut group.links {
             if put.version_from_write {
-                let version = versions.get(&put.link.record).cloned();
-                self.link(&Link { version, ..put.link.clone() })?;
-            } else {
-                self.link(&put.link)?;
+                put.link.version = versions.get(&put.link.record).cloned();
             }
+            self.link(&put.link)?;
         }
         Ok(())
     }
@@ -350,7 +341,7 @@ impl Rows<'_> {
             (tenant, binding, record, record_root, key, remote_root, live, body)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant, binding, record)
             DO UPDATE SET record_root = ?4, key = ?5, remote_root = ?6, live = ?7, body = ?8";
-        run(
+        let written = run(
             self.db,
             statement,
             (
@@ -363,7 +354,26 @@ impl Rows<'_> {
                 matches!(link.base, Some(State::Live(_))),
                 to_json(link)?,
             ),
-        )?;
-        Ok(())
+        );
+        written.map(drop).or_else(|error| Err(self.holder(link)?.unwrap_or(error)))
+    }
+
+    /// Whether a link could not be put because another record has its key.
+    fn holder(&self, link: &Link) -> Result<Option<Error>> {
+        let query = "SELECT record FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND key = ?3 AND record <> ?4";
+        let (record, key) = (link.record.as_str(), link.key.as_str());
+        let holder =
+            one(
+                self.db,
+                query,
+                (self.tenant, self.binding, key, record),
+                |row| Ok(row.get::<_, String>(0)?),
+            )?;
+        Ok(holder.map(|holder| {
+            Error::new(ErrorKind::Invariant, "two records would be linked to the same remote record")
+                .with("record", record)
+                .with("other record", holder)
+                .with("key", key)
+        }))
     }
 }

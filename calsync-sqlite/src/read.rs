@@ -216,6 +216,22 @@ impl Scope<'_> {
         bodies(self.db, &query, (self.tenant, self.binding, value))
     }
 
+    /// Bodies of this binding that have this root. What stands by itself has its `key` for one, and is not in the index of
+    /// roots.
+    fn of_root<T: serde::de::DeserializeOwned>(
+        &self,
+        table: &str,
+        root: &str,
+        key: &str,
+        value: &str,
+    ) -> Result<Vec<T>> {
+        let of = format!("SELECT body FROM calsync_{table} WHERE tenant = ?1 AND binding = ?2");
+        let query = format!(
+            "{of} AND {key} = ?3 AND {root} = {key} UNION ALL {of} AND {root} = ?3 AND {root} <> {key}"
+        );
+        bodies(self.db, &query, (self.tenant, self.binding, value))
+    }
+
     fn one_having<T: serde::de::DeserializeOwned>(
         &self,
         table: &str,
@@ -244,11 +260,11 @@ impl Lookups for Scope<'_> {
     }
 
     fn links_of_remote_root(&mut self, root: &RemoteId) -> Result<Vec<Link>> {
-        self.having("link", "remote_root", root.as_str())
+        self.of_root("link", "remote_root", "key", root.as_str())
     }
 
     fn links_of_record_root(&mut self, root: &RecordId) -> Result<Vec<Link>> {
-        self.having("link", "record_root", root.as_str())
+        self.of_root("link", "record_root", "record", root.as_str())
     }
 
     fn item(&mut self, key: &RemoteKey) -> Result<Option<RemoteItem>> {
@@ -256,7 +272,7 @@ impl Lookups for Scope<'_> {
     }
 
     fn items_of_root(&mut self, root: &RemoteId) -> Result<Vec<RemoteItem>> {
-        self.having("remote", "root", root.as_str())
+        self.of_root("remote", "root", "key", root.as_str())
     }
 
     fn mark(&mut self, record: &RecordId) -> Result<Option<LocalMark>> {

@@ -119,7 +119,9 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed> {
-        self.write(move |db, now| commit::commit(db, &batch, now)).await
+        let clock = self.clock.clone();
+        let job = move |db: &mut _, batch: &mut _| commit::commit(db, batch, clock.now());
+        self.writer.run_with(batch, job).await.map_err(|error| self.named(error))
     }
 
     async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>> {

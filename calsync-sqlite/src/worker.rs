@@ -70,13 +70,25 @@ impl Worker {
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
+        self.run_with((), move |connection, ()| job(connection)).await
+    }
+
+    /// The same for a job that works on something of its own, which is taken apart when the answer has been given: of a large
+    /// transaction that is a good part of the work, and nobody has to wait for it.
+    pub(crate) async fn run_with<T: Send + 'static, W: Send + 'static>(
+        &self,
+        mut with: W,
+        job: impl FnOnce(&mut Connection, &mut W) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         match self {
-            Self::Caller(connection) => job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)),
+            Self::Caller(connection) => {
+                job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner), &mut with)
+            }
             Self::Thread { jobs, .. } => {
                 let (tell, told) = oneshot::channel();
                 let job: Job = Box::new(move |connection| {
                     if !tell.is_closed() {
-                        let _ = tell.send(job(connection));
+                        let _ = tell.send(job(connection, &mut with));
                     }
                 });
                 let sent = jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());

@@ -40,7 +40,7 @@ use std::time::{Duration, Instant};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const CALENDAR: &str = "alice@example.com";
-const PAGE: usize = 2500;
+const PAGE: usize = 1000;
 const EMPTY_RUNS: u32 = 50;
 
 fn main() -> Outcome<()> {
@@ -275,7 +275,9 @@ async fn floor(token: &str, facts: &Value, rows: &Path, since: &str) -> Outcome<
     to.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
     to.pragma_update(None, "synchronous", "FULL")?;
     to.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    to.pragma_update(None, "wal_autocheckpoint", 10_000)?;
     to.pragma_update(None, "cache_size", -6 * 1024)?;
+    to.pragma_update(None, "temp_store", "MEMORY")?;
     to.pragma_update(None, "foreign_keys", true)?;
     let began = Instant::now();
     let mut done = 0;

@@ -48,8 +48,9 @@ CREATE TABLE calsync_link (
   UNIQUE (tenant, binding, record),
   UNIQUE (tenant, binding, key)
 ) STRICT;
-CREATE INDEX calsync_link_record_root ON calsync_link (tenant, binding, record_root);
-CREATE INDEX calsync_link_remote_root ON calsync_link (tenant, binding, remote_root);
+-- What stands by itself is its own root, and is found by its key: most rows are in neither of these.
+CREATE INDEX calsync_link_record_root ON calsync_link (tenant, binding, record_root) WHERE record_root <> record;
+CREATE INDEX calsync_link_remote_root ON calsync_link (tenant, binding, remote_root) WHERE remote_root <> key;
 CREATE INDEX calsync_link_live ON calsync_link (tenant, binding, key, live) WHERE live = 1;
 
 CREATE TABLE calsync_remote (
@@ -62,7 +63,7 @@ CREATE TABLE calsync_remote (
   body       TEXT NOT NULL,
   UNIQUE (tenant, binding, key)
 ) STRICT;
-CREATE INDEX calsync_remote_root ON calsync_remote (tenant, binding, root);
+CREATE INDEX calsync_remote_root ON calsync_remote (tenant, binding, root) WHERE root <> key;
 CREATE INDEX calsync_remote_pending ON calsync_remote (tenant, binding, root, pending) WHERE pending = 1;
 
 CREATE TABLE calsync_mark (
