@@ -8,6 +8,7 @@ use crate::guard::Accounts;
 use crate::id::{AgentId, BindingId, CalendarId, Cursor, PageToken, Position, ProviderName, RunId, Tenant};
 use crate::limits::{Allowance, Limits};
 use crate::model::{EventType, Status, Visibility};
+use crate::planted::{self, Fault};
 use crate::provider::{Mail, Target};
 use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
@@ -36,7 +37,7 @@ impl Direction {
 
     /// Whether the calendar may be written.
     pub fn writes_remote(self) -> bool {
-        self != Self::FromRemote
+        self != Self::FromRemote || planted::on(Fault::OneWayIgnored)
     }
 }
 

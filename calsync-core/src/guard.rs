@@ -15,6 +15,7 @@
 
 use crate::limits::{Kind, Limits};
 use crate::plan::{Action, Row};
+use crate::planted::{self, Fault};
 use crate::store::Which;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -287,7 +288,7 @@ impl Accounts {
     /// What was done in the last hour, and up to five minutes more.
     pub fn last_hour(&self, now: DateTime<Utc>) -> Tally {
         let mut tally = Tally::default();
-        for step in self.hour.iter().filter(|step| step.counts(now)) {
+        for step in self.hour.iter().filter(|step| step.counts(now) && !planted::on(Fault::HourForgotten)) {
             tally.add_all(&step.tally);
         }
         tally
@@ -325,6 +326,9 @@ impl Accounts {
     }
 
     pub(crate) fn spend(&mut self, place: Place, count: u64) {
+        if planted::on(Fault::ConfirmationNotUsedUp) {
+            return;
+        }
         let confirmed = &mut self.confirmed;
         if let Some(it) =
             confirmed.iter_mut().find(|it| (it.side, it.kind, it.listing) == (place.0, place.1, false))

@@ -48,7 +48,8 @@
 //! # Features
 //!
 //! `system` (default) is the operating system's clock and chance on tokio's timer, `reqwest` (default) the HTTP transport, and
-//! `conformance` the promises of a [`store::Store`] as a test suite for anyone's implementation.
+//! `conformance` the promises of a [`store::Store`] as a test suite for anyone's implementation. `planted` makes calsync break
+//! promises on purpose, for its own tests: nobody else turns it on.
 
 pub mod binding;
 pub mod calendar;
@@ -67,6 +68,11 @@ mod id;
 pub mod limits;
 pub mod model;
 pub mod plan;
+#[cfg(feature = "planted")]
+pub mod planted;
+#[cfg(not(feature = "planted"))]
+#[allow(unreachable_pub, reason = "public only for the tests that plant faults")]
+mod planted;
 pub mod provider;
 pub mod report;
 pub mod roster;

@@ -14,6 +14,7 @@ use crate::model::RemoteOccurrence;
 use crate::plan::settle::{looked, missing, no_such_slot, recognised};
 use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
+use crate::planted::{self, Fault};
 use crate::provider::Item;
 use crate::report::ROWS_MAX;
 use crate::store::{Batch, Committed, Family, Group, LocalMark, Store, Which};
@@ -151,7 +152,7 @@ impl Pass<'_> {
             }
             let marks = marks_of(&family);
             let mut plan = self.decide(which, &root, family, Kinds::default()).await?;
-            if plan.tally.meets(limited) {
+            if plan.tally.meets(limited) && !planted::on(Fault::NothingCounted) {
                 let list = match waitlist {
                     Some(list) => list,
                     None => waitlist.insert(self.waitlist().await?),

@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::guard::{Held, Over, TITLES_MAX, missing_max};
 use crate::limits::Kind;
 use crate::model::State;
+use crate::planted::{self, Fault};
 use crate::report::Listed;
 use crate::store::{Link, Which};
 
@@ -52,7 +53,7 @@ impl Pass<'_> {
             }
         }
         let linked = linked.unwrap_or_default();
-        let allowed = missing_max(linked);
+        let allowed = if planted::on(Fault::EmptyListingBelieved) { linked } else { missing_max(linked) };
         if missing <= allowed || missing <= self.state.guard.confirmed_missing(self.now()) {
             return Ok(Doubt::Believed);
         }

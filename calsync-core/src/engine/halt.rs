@@ -4,6 +4,7 @@ use super::Engine;
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::halt::Halt;
+use crate::planted::{self, Fault};
 
 impl Engine {
     /// Stops everything that writes for this tenant, in every process that uses this store: a run that is going on stops at
@@ -55,7 +56,7 @@ impl Engine {
 impl Pass<'_> {
     /// Stops the run when somebody halted everything.
     pub(super) async fn heed_halt(&self) -> Result<()> {
-        if !self.heeds_halt {
+        if !self.heeds_halt || planted::on(Fault::HaltIgnored) {
             return Ok(());
         }
         let Some(halt) = self.engine.shared.store.halt(&self.binding.tenant).await? else { return Ok(()) };

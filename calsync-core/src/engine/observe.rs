@@ -11,9 +11,10 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PageToken, RecordId, RemoteKey};
 use crate::plan::settle::{missing, observed};
 use crate::plan::sighting::{self, Sighting, made_by_us, made_from_it, sight};
+use crate::planted::{self, Fault};
 use crate::provider::{Item, Next, Page, Start};
 use crate::report::Listed;
-use crate::store::{Group, Link, LinkPut, LocalMark, RemoteItem};
+use crate::store::{Batch, Group, Link, LinkPut, LocalMark, RemoteItem};
 use futures_util::future::{OptionFuture, join};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -196,6 +197,9 @@ impl Pass<'_> {
         if nothing && before == self.state.listing {
             return Ok(done);
         }
+        if planted::on(Fault::CursorBeforeItsPage) {
+            self.commit(Batch { state: Some(self.state.clone()), ..self.batch() }).await?;
+        }
         let mut batch = self.batch();
         batch.groups.push(group);
         batch.state = Some(self.state.clone());
@@ -210,6 +214,11 @@ impl Pass<'_> {
         generation: u64,
         confirmed: bool,
     ) -> Result<Group> {
+        if planted::on(Fault::UnreadableSpoilsItsPage)
+            && items.values().any(|item| !matches!(item, Item::Record(_)))
+        {
+            return Ok(Group::default());
+        }
         let keys: Vec<_> = items.keys().cloned().collect();
         let store = &self.engine.shared.store;
         let (links, known) = store.known(&self.binding.tenant, &self.binding.id, &keys).await?;
@@ -290,6 +299,7 @@ impl Pass<'_> {
                 self.hold().await?;
                 let found = self.provider.get(&self.binding.target, &link.remote, &self.effort).await;
                 let found = found.map_err(|error| self.about_calendar(error))?;
+                let found = found.filter(|_| !planted::on(Fault::AbsenceIsDeletion));
                 if found.is_none() && !reachable {
                     // "Not found" is also what a calendar says that is no longer shared: that is no evidence.
                     let calendar = self.provider.calendar(&self.binding.target, &self.effort).await;

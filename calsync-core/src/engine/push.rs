@@ -9,6 +9,7 @@ use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::RecordId;
 use crate::plan::settle::{Settled, acknowledge, looked, missing, observed, recognised, settle};
+use crate::planted::{self, Fault};
 use crate::provider::Receipt;
 use crate::store::{Entry, EntryState, Group, Intent, Link};
 use std::collections::BTreeSet;
@@ -91,9 +92,10 @@ impl Pass<'_> {
         forbidden: &mut u32,
     ) -> Result<bool> {
         let chunk: Vec<&Entry> = chunk.iter().filter(|entry| !held.contains(&entry.root)).collect();
+        let marked = || if planted::on(Fault::SentUnmarked) { EntryState::Planned } else { EntryState::Sent };
         let sent: Vec<Entry> = chunk
             .iter()
-            .map(|e| Entry { state: EntryState::Sent, attempts: e.attempts + 1, ..(*e).clone() })
+            .map(|e| Entry { state: marked(), attempts: e.attempts + 1, ..(*e).clone() })
             .collect();
         self.store_group(Group { outbox: sent.clone(), ..Group::default() }).await?;
         let mut groups: Vec<Group> = Vec::new();
@@ -261,6 +263,9 @@ fn put_back(entry: &Entry, due: chrono::DateTime<chrono::Utc>) -> Group {
 }
 
 fn parked(entry: &Entry, error: &Error) -> Group {
+    if planted::on(Fault::RefusedForEver) {
+        return put_back(entry, entry.due);
+    }
     let state = EntryState::Parked { kind: error.kind(), reason: error.to_string() };
     Group { outbox: vec![Entry { state, ..entry.clone() }], ..Group::default() }
 }

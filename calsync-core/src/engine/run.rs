@@ -15,6 +15,7 @@ use crate::guard::Over;
 use crate::id::{BindingId, InstallationId, RunId};
 use crate::plan::adopt::Pairing;
 use crate::plan::{Lens, ids};
+use crate::planted::{self, Fault};
 use crate::provider::{Effort, Provider};
 use crate::report::{Listed, Report};
 use crate::store::{Batch, Lease, Outcome, RunRow, Which};
@@ -184,7 +185,8 @@ impl Pass<'_> {
         self.state.health.last_attempt = Some(self.report.started);
         self.state.health.last_error.clone_from(&self.report.error);
         let unbelieved = self.report.held.iter().any(|held| held.over == Over::Listing);
-        if self.report.error.is_none() && self.report.outcome != Outcome::Stopped && !unbelieved {
+        let clean = self.report.error.is_none() || planted::on(Fault::ErrorIsSuccess);
+        if clean && self.report.outcome != Outcome::Stopped && !unbelieved {
             self.state.health.last_success = Some(finished);
         }
         let newly_held = self.report.held != self.state.guard.held;
@@ -232,7 +234,7 @@ impl Pass<'_> {
     /// What to store of the run's progress. A run that failed may hold a cursor or a position whose transaction did not
     /// happen: only what the store has counts then, or what they close would never be seen (C8).
     async fn progress(&self, failed: bool) -> Option<BindingState> {
-        if !failed {
+        if !failed || planted::on(Fault::CursorOfAFailedRun) {
             return Some(self.state.clone());
         }
         let stored = self.engine.shared.store.state(&self.binding.tenant, &self.binding.id).await.ok()?;

@@ -1,5 +1,6 @@
 //! How long to wait before the next attempt: pure.
 
+use crate::planted::{self, Fault};
 use std::time::Duration;
 
 /// The bounds of repeating.
@@ -29,6 +30,7 @@ pub fn next_wait(backoff: &Backoff, attempt: u32, asked: Option<Duration>, chanc
     let limit = backoff.first.saturating_mul(1 << attempt.saturating_sub(1).min(16)).min(backoff.wait_max);
     let millis = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
     let jittered = Duration::from_millis(chance % millis.saturating_add(1).max(1));
+    let asked = asked.filter(|_| !planted::on(Fault::WaitIgnored));
     Some(asked.map_or(jittered, |asked| asked + jittered / 4))
 }
 

@@ -8,6 +8,7 @@ use super::fields::Fields;
 use super::recurrence::Recurrence;
 use super::when::{When, ZonedTime};
 use crate::error::{Error, ErrorKind, Result};
+use crate::planted::{self, Fault};
 use crate::zone::Zone;
 use chrono::{NaiveDate, NaiveDateTime};
 use serde::{Deserialize, Serialize};
@@ -320,6 +321,9 @@ pub fn when_value(when: &When, recurrence: &Recurrence) -> Value {
         When::AllDay { start, end } => json!({"start": start, "end": end}),
         When::Timed { start, end } => {
             let mut value = json!({"start": start.time, "end": end.time, "zone": start.zone});
+            if planted::on(Fault::ZoneDropped) {
+                value["zone"] = json!("UTC");
+            }
             if end.zone != start.zone {
                 value["end_zone"] = json!(end.zone);
             }

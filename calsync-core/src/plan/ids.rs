@@ -6,6 +6,7 @@
 
 use crate::id::{CalendarId, InstallationId, OperationId, RecordId, RemoteKey, RunId};
 use crate::model::Slot;
+use crate::planted::{self, Fault};
 use crate::store::Link;
 use crate::{Binding, Tenant};
 use sha2::{Digest, Sha256};
@@ -40,7 +41,7 @@ pub fn remote_hash(
         tenant.as_str(),
         &calendar.as_str().to_lowercase(),
         record.as_str(),
-        &incarnation.to_string(),
+        &if planted::on(Fault::IncarnationForgotten) { 0 } else { incarnation }.to_string(),
     ])
 }
 

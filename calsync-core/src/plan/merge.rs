@@ -7,6 +7,7 @@
 use crate::binding::{Direction, Policy};
 use crate::model::appointment::PROVIDER_OWNED;
 use crate::model::{Fields, Unit, Writable};
+use crate::planted::{self, Fault};
 use std::collections::BTreeSet;
 
 /// What to carry where.
@@ -69,12 +70,14 @@ pub fn merge(
     let changed_remote = remote.diff(base);
     let differ = local.diff(remote);
     for unit in changed_local.union(&changed_remote) {
-        let (here, there) = (changed_local.contains(unit), changed_remote.contains(unit));
+        let whole = planted::on(Fault::WholeRecordWins);
+        let (here, there) = (whole || changed_local.contains(unit), whole || changed_remote.contains(unit));
         // Both changed it to the same value: nothing to carry.
         if !differ.contains(unit) {
             continue;
         }
-        let may_push = direction.writes_remote() && writable.allows(unit);
+        let may_push =
+            direction.writes_remote() && (writable.allows(unit) || planted::on(Fault::ReadOnlyWritten));
         let may_pull = direction.writes_local();
         match (here, there) {
             (true, false) if may_push => _ = merge.to_remote.insert(unit.clone()),
@@ -104,6 +107,9 @@ pub fn merge(
                     }
                     None => continue,
                 };
+                if planted::on(Fault::LoserNotKept) {
+                    continue;
+                }
                 let lost = merge.lost.get_or_insert_default();
                 lost.set(unit.as_str(), loser.get(unit.as_str()).cloned().unwrap_or_default());
             }

@@ -10,6 +10,7 @@ use super::merge::local_diff;
 use crate::binding::{BUSY_TITLE, Binding, Detail};
 use crate::model::appointment::{PROVIDER_OWNED, read_when, when_value};
 use crate::model::{Fields, Record, Recurrence, Slot, State, Unit, Writable};
+use crate::planted::{self, Fault};
 use crate::provider::WriteAction;
 use crate::store::{Entry, Family, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeMap;
@@ -319,7 +320,7 @@ fn known_base(
 /// Whether the CRM's record is a meeting that somebody else's calendar organises, while this calendar has, or is to get, an
 /// event of its own for it. A guest's copy of the meeting names the same organiser and is no mirror.
 fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, rules: &Rules<'_>) -> bool {
-    let Some(record) = record else { return false };
+    let Some(record) = record.filter(|_| !planted::on(Fault::CopyWithGuests)) else { return false };
     // A guest's copy is the service's own, whether or not it may be seen who invites.
     if item.is_some_and(|item| matches!(item.writable, Writable::OwnCopy { .. })) {
         return false;

@@ -7,6 +7,7 @@ use super::lens::{Lens, View};
 use crate::host::{Applied, RecordChange, RecordWrite};
 use crate::model::appointment::PROVIDER_OWNED;
 use crate::model::{Fields, RemoteRecord, State, Unit, normalise};
+use crate::planted::{self, Fault};
 use crate::provider::{Item, Receipt, WriteAction};
 use crate::store::{Entry, Group, Intent, Link, LinkPut, RemoteItem, Seen};
 use std::collections::BTreeSet;
@@ -39,7 +40,7 @@ pub fn settle(entry: &Entry, found: Option<Item>) -> Settled {
         }
     };
     let live = matches!(record.state, State::Live(_));
-    let stamped = record.stamp.as_ref() == Some(&entry.operation);
+    let stamped = record.stamp.as_ref() == Some(&entry.operation) || planted::on(Fault::DoubtTakenForDone);
     match &write.action {
         // Also where somebody deleted it since: that deletion is about what landed, and not about something older.
         WriteAction::Create { .. } | WriteAction::Update { .. } if stamped => {

@@ -10,6 +10,7 @@ use super::settle::unreadable;
 use crate::binding::Binding;
 use crate::id::{InstallationId, RecordId, RemoteId, RemoteKey};
 use crate::model::{RemoteRecord, State};
+use crate::planted::{self, Fault};
 use crate::provider::{Item, Provider};
 use crate::store::{Link, RemoteItem, Seen};
 
@@ -90,7 +91,7 @@ pub fn sight(
         (Some(link), Some(State::Gone), State::Live(_)) => {
             if link.revision.as_ref() == Some(&record.revision) {
                 Sighting::Nothing
-            } else if confirmed {
+            } else if confirmed || planted::on(Fault::StalePageBelieved) {
                 observe(seen, known)
             } else {
                 Sighting::Confirm
@@ -124,7 +125,8 @@ pub fn made_by_us(
         let calendar = &binding.target.calendar;
         provider.create_id(&ids::remote_hash(installation, &binding.tenant, calendar, &of, incarnation))
     };
-    let incarnation = (0..INCARNATIONS_MAX).find(|incarnation| id(*incarnation) == record.id)?;
+    let proven = |incarnation| planted::on(Fault::CopiedStampBelieved) || id(incarnation) == record.id;
+    let incarnation = (0..INCARNATIONS_MAX).find(|incarnation| proven(*incarnation))?;
     Some(Link { incarnation, ..found(&record.id, of) })
 }
 

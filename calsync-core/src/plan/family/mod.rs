@@ -16,12 +16,14 @@ pub use join::is_held;
 use super::decide::{Decision, Delta, decide};
 use super::observe::{Pair, organizer, pairs};
 use super::row::Waiting;
+use super::scope::left_alone;
 use super::{FamilyPlan, Rules};
 use crate::binding::EditOrDelete;
 use crate::guard::Tally;
 use crate::id::OperationId;
 use crate::model::appointment::read_when;
 use crate::model::{Fields, State, Writable};
+use crate::planted::{self, Fault};
 use crate::store::{EntryState, Family, Link, RemoteItem, Seen};
 use std::collections::BTreeSet;
 
@@ -99,7 +101,7 @@ struct Planner<'a> {
 
 impl<'a> Planner<'a> {
     fn series(&mut self, root: &'a Pair<'a>, occurrences: &'a [Pair<'a>]) {
-        if root.record.is_some_and(|record| !record.sync) {
+        if root.record.is_some_and(|record| !record.sync) && !planted::on(Fault::FlagIgnored) {
             return self.skip(root, "flagged \"don't sync\" in the CRM");
         }
         if let Some(candidates) = self.unclear(root) {
@@ -193,6 +195,9 @@ impl<'a> Planner<'a> {
             return;
         }
         let Some(until) = recurrence.until() else { return };
+        if planted::on(Fault::CutOffUnasked) {
+            return;
+        }
         for pair in occurrences {
             if pair.slot.is_none_or(|slot| slot <= until) || pair.item.is_some_and(RemoteItem::no_such_slot) {
                 continue;
@@ -220,6 +225,11 @@ impl<'a> Planner<'a> {
         {
             return Some("a guest's copy; another binding of this agent has the organiser's event");
         }
+        if planted::on(Fault::LeavingScopeDeletes)
+            && let Some(fields) = &root.remote.fields
+        {
+            return left_alone(self.rules, fields, false);
+        }
         let here = format!("attendee/{}", self.rules.binding.target.calendar.as_str().to_lowercase());
         let invited =
             root.record.and_then(|record| record.fields.as_ref()).is_some_and(|f| f.get(&here).is_some());
@@ -232,6 +242,7 @@ impl<'a> Planner<'a> {
         let decision = decide(root.local.delta, root.remote.delta);
         let touched = |delta: Delta| matches!(delta, Delta::New | Delta::Edited | Delta::Deleted);
         match decision {
+            decision if planted::on(Fault::EditedOccurrenceGoesAlong) => decision,
             Decision::DeleteRemote
                 if !root.reassigned && occurrences.iter().any(|pair| touched(pair.remote.delta)) =>
             {

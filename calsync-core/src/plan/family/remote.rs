@@ -13,6 +13,7 @@ use crate::plan::merge::local_diff;
 use crate::plan::observe::Pair;
 use crate::plan::row::{Action, Waiting};
 use crate::plan::scope::left_alone;
+use crate::planted::{self, Fault};
 use crate::provider::{Write, WriteAction};
 use crate::store::{Entry, EntryState, Intent, Link, RemoteItem, Seen};
 use std::collections::BTreeSet;
@@ -223,7 +224,10 @@ impl<'a> Planner<'a> {
         let write = Write {
             operation: operation.clone(),
             mail: self.mail(Some(&link), pair.remote.fields.as_ref()),
-            action: WriteAction::Delete { id: item.id.clone(), revision: Some(item.revision.clone()) },
+            action: WriteAction::Delete {
+                id: item.id.clone(),
+                revision: Some(item.revision.clone()).filter(|_| !planted::on(Fault::DeletionWithoutVersion)),
+            },
         };
         let version = pair.version().cloned();
         let intent =
@@ -262,8 +266,8 @@ impl<'a> Planner<'a> {
             operation: operation.clone(),
             mail: self.mail(Some(&link), Some(&after)),
             action: WriteAction::Update {
-                id: item.id.clone(),
-                revision: Some(item.revision.clone()),
+                id: if planted::on(Fault::OccurrenceEditsSeries) { &item.root } else { &item.id }.clone(),
+                revision: Some(item.revision.clone()).filter(|_| !planted::on(Fault::ChangeWithoutVersion)),
                 units: written,
                 fields: after.clone(),
                 revive,

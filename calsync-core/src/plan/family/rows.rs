@@ -10,6 +10,7 @@ use crate::plan::ids;
 use crate::plan::observe::Pair;
 use crate::plan::row::{Action, GUESTS_MAX, Row};
 use crate::plan::scope::last_end;
+use crate::planted::{self, Fault};
 use crate::provider::Mail;
 use crate::store::{Expect, JournalEntry, Link, RemoteItem};
 use std::collections::BTreeSet;
@@ -73,7 +74,7 @@ impl<'a> Planner<'a> {
 
     /// Flags and values are read in the transaction that plans the write: every record that was read must still be there as it was.
     pub(super) fn expect_what_was_read(&mut self) {
-        if !self.rules.own_table || !self.plan.writes() {
+        if !self.rules.own_table || !self.plan.writes() || planted::on(Fault::FlagReadTooEarly) {
             return;
         }
         let mut expects: Vec<Expect> = Vec::new();
@@ -157,11 +158,14 @@ impl<'a> Planner<'a> {
     /// Who is told about a write that leads to these values. About what is over already, nobody: a calendar that is put in
     /// order must not remind people of last year (G02). Nor about what both sides had already and are put in step (G08, G27).
     pub(super) fn mail(&self, link: Option<&Link>, fields: Option<&Fields>) -> Mail {
-        if link.is_some_and(|link| link.adopted) {
+        if planted::on(Fault::MailWithoutLeave) {
+            return Mail::Guests;
+        }
+        if link.is_some_and(|link| link.adopted) && !planted::on(Fault::MailAboutJoining) {
             return Mail::Nobody;
         }
         match fields.and_then(last_end) {
-            Some(end) if end <= self.rules.now => Mail::Nobody,
+            Some(end) if end <= self.rules.now && !planted::on(Fault::MailAboutThePast) => Mail::Nobody,
             _ => self.rules.binding.mail,
         }
     }

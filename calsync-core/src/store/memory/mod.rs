@@ -22,6 +22,7 @@ use crate::id::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteId, RemoteKey, Tenant,
 };
 use crate::model::Record;
+use crate::planted::{self, Fault};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
@@ -150,6 +151,9 @@ impl Store for MemoryStore {
     }
 
     async fn bindings(&self, tenant: &Tenant) -> Result<Vec<Binding>> {
+        if planted::on(Fault::TenantLeftOut) {
+            return Ok(self.data().tenants.values().flat_map(|all| all.bindings.values()).cloned().collect());
+        }
         Ok(self.tenant(tenant, |tenant| tenant.bindings.values().cloned().collect()))
     }
 

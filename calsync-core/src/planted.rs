@@ -1,0 +1,196 @@
+//! Faults on purpose, for tests only: what shows that our tests would notice a broken promise.
+//!
+//! Each [`Fault`] is one wrong decision at the very line where a promise is kept: a version that is not named, a check that is
+//! left out, an edit that forgets its journal. A test plants one, plays a scenario that passes without it, and has to see that
+//! scenario fail at the assertion that says the promise. A promise whose fault nobody notices is a promise that nobody tests.
+//!
+//! Without the feature `planted` there is nothing of this but the function `on`, which is constant, so that the compiler takes
+//! the faults out again. The feature is for calsync's own tests; nothing else may turn it on, and `tests/planted/` checks that.
+//!
+//! A fault holds for the thread that planted it, as long as its guard lives: tests beside it run unharmed. What a store does
+//! on a thread of its own is out of reach.
+
+/// Names the faults, each with the promise that it breaks.
+macro_rules! faults {
+    ($($(#[doc = $says:literal])+ $name:ident: $promise:literal,)+) => {
+        /// A wrong decision that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Fault {
+            $($(#[doc = $says])+ $name,)+
+        }
+
+        #[cfg(feature = "planted")]
+        impl Fault {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// The promise that it breaks.
+            pub fn promise(self) -> &'static str {
+                match self {
+                    $(Self::$name => $promise,)+
+                }
+            }
+
+            /// What it does wrong.
+            pub fn says(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($says),+).trim_ascii(),)+
+                }
+            }
+        }
+    };
+}
+
+faults! {
+    /// A one-sided edit of one unit counts as an edit of the whole record: the policy decides about all of it.
+    WholeRecordWins: "C2",
+    /// The value that lost a conflict is not kept.
+    LoserNotKept: "C2",
+    /// A change is sent without the version that it was made from.
+    ChangeWithoutVersion: "C2",
+    /// A deletion is sent without the version that it was decided from.
+    DeletionWithoutVersion: "C2",
+    /// A write whose answer was lost is taken for done, whatever reading back says.
+    DoubtTakenForDone: "C2",
+    /// The version of the CRM's record that a write was made from is not compared when it is committed.
+    OverwrittenUnseen: "C2",
+    /// What both sides have already is not looked for.
+    NothingJoined: "C3",
+    /// Of several records that may be the same, the first two are joined.
+    FirstOnesJoined: "C3",
+    /// A stamp is believed without the id that proves it, and a copy of an event passes for the event.
+    CopiedStampBelieved: "C3",
+    /// What is made anew in the calendar gets the id of what was deleted there.
+    IncarnationForgotten: "C4",
+    /// What a full listing lacks is deleted, whatever reading it by id says.
+    AbsenceIsDeletion: "C4",
+    /// A listing that shows what was deleted is believed without reading it.
+    StalePageBelieved: "C4",
+    /// A request leaves before it is stored that it may have.
+    SentUnmarked: "C6",
+    /// Values are compared as they were written, not in their canonical form.
+    ComparedAsWritten: "C5 C21",
+    /// Guests are mailed although the binding does not say so.
+    MailWithoutLeave: "C7",
+    /// Guests are mailed about what is only put in step.
+    MailAboutJoining: "C7",
+    /// Guests are mailed about what is over.
+    MailAboutThePast: "C7",
+    /// A second copy of a meeting is made with its guests.
+    CopyWithGuests: "C7",
+    /// The cursor is committed before the page that it closes.
+    CursorBeforeItsPage: "C8",
+    /// A run that failed stores the cursor that it holds, whether its page was committed or not.
+    CursorOfAFailedRun: "C8",
+    /// Nothing is counted before it is done.
+    NothingCounted: "C9",
+    /// What was done in the last hour is forgotten.
+    HourForgotten: "C9",
+    /// A confirmation is good for more than once.
+    ConfirmationNotUsedUp: "C9",
+    /// A listing that suddenly lacks most of what is linked is believed.
+    EmptyListingBelieved: "C9",
+    /// The flag "don't sync" is not looked at.
+    FlagIgnored: "C10",
+    /// What was read is not compared when the write that follows from it is committed.
+    FlagReadTooEarly: "C10",
+    /// A calendar that may only be read is written.
+    ReadOnlyWritten: "C10",
+    /// A binding from the calendar to the CRM writes to the calendar.
+    OneWayIgnored: "C10",
+    /// Settings that were changed meanwhile are not noticed.
+    SettingsUnchecked: "C10",
+    /// A change of one occurrence is written to its series.
+    OccurrenceEditsSeries: "C11",
+    /// A series that was cut short is not asked what became of its later occurrences.
+    CutOffUnasked: "C11",
+    /// A deleted series takes an edited occurrence along.
+    EditedOccurrenceGoesAlong: "C11",
+    /// A wall time loses its zone and is taken for UTC.
+    ZoneDropped: "C12",
+    /// The bindings of one tenant are those of all.
+    TenantLeftOut: "C13",
+    /// A record that cannot be read spoils its page.
+    UnreadableSpoilsItsPage: "C13",
+    /// A transaction goes through without its lease.
+    FenceUnchecked: "C14",
+    /// What was refused for good is sent again and again.
+    RefusedForEver: "C15",
+    /// A run with an error counts as a success.
+    ErrorIsSuccess: "C16",
+    /// How long the service asked to wait is not heeded.
+    WaitIgnored: "C17",
+    /// Details of private appointments are let in.
+    DetailsLetIn: "C18",
+    /// What leaves the scope is deleted in the calendar.
+    LeavingScopeDeletes: "C22",
+    /// What a reviewer deselected is done by the next run.
+    DeselectedDone: "plan",
+    /// A plan is carried out although its ground moved.
+    MovedGroundApplied: "plan",
+    /// The kill switch is not looked at.
+    HaltIgnored: "halt",
+}
+
+#[cfg(not(feature = "planted"))]
+pub(crate) use sound::on;
+
+#[cfg(not(feature = "planted"))]
+mod sound {
+    /// Whether this fault is planted: never.
+    pub(crate) const fn on(_: super::Fault) -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "planted")]
+pub(crate) use garden::on;
+#[cfg(feature = "planted")]
+pub use garden::{Planted, plant};
+
+#[cfg(feature = "planted")]
+mod garden {
+    use super::Fault;
+    use std::cell::Cell;
+    use std::marker::PhantomData;
+
+    thread_local! {
+        /// The fault of this thread, and how often it was met.
+        static HERE: Cell<Option<(Fault, u64)>> = const { Cell::new(None) };
+    }
+
+    /// Whether this fault is planted on this thread.
+    pub(crate) fn on(fault: Fault) -> bool {
+        let Some((planted, met)) = HERE.get() else { return false };
+        if planted == fault {
+            HERE.set(Some((planted, met + 1)));
+        }
+        planted == fault
+    }
+
+    /// Plants a fault on this thread, in the place of any other, until the guard is dropped.
+    #[must_use]
+    pub fn plant(fault: Fault) -> Planted {
+        HERE.set(Some((fault, 0)));
+        Planted { of_this_thread: PhantomData }
+    }
+
+    /// A fault that is planted.
+    #[derive(Debug)]
+    pub struct Planted {
+        of_this_thread: PhantomData<*const ()>,
+    }
+
+    impl Planted {
+        /// How often the line of the fault was met since it was planted.
+        pub fn met(&self) -> u64 {
+            HERE.get().map_or(0, |(_, met)| met)
+        }
+    }
+
+    impl Drop for Planted {
+        fn drop(&mut self) {
+            HERE.set(None);
+        }
+    }
+}
