@@ -23,6 +23,8 @@ mod kinds;
 mod leases;
 #[path = "failures/listing.rs"]
 mod listing;
+#[path = "failures/moments.rs"]
+mod moments;
 #[path = "failures/privacy.rs"]
 mod privacy;
 #[path = "failures/recovery.rs"]

@@ -22,7 +22,7 @@ fn there(desk: &Desk) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn g27_g08_a_migrated_crm_meets_the_calendar_that_has_the_same_meetings_already() {
+pub(crate) async fn g27_g08_a_migrated_crm_meets_the_calendar_that_has_the_same_meetings_already() {
     let desk = Setup::default().binding(|new| new.mail(Mail::Guests)).desk().await;
     let list = json!([{"email": AMY, "responseStatus": "accepted"}, {"email": BOB}, {"email": EVE}]);
     desk.enter(with(hour("visit", 1), json!({"attendees": list, "location": "Dock 4"})));
@@ -108,7 +108,7 @@ async fn g27_c05_a_second_installation_on_one_calendar_joins_what_the_first_one_
 }
 
 #[tokio::test]
-async fn g27_what_cannot_be_told_apart_waits_and_is_not_made_again_in_any_run() {
+pub(crate) async fn g27_what_cannot_be_told_apart_waits_and_is_not_made_again_in_any_run() {
     let desk = Desk::new().await;
     for id in ["first", "second"] {
         desk.enter(with(hour(id, 1), json!({"summary": "Call", "attendees": [{"email": BOB}]})));

@@ -242,7 +242,7 @@ async fn g32_a_calendar_that_is_closed_for_some_hours_is_written_after_them_and_
 }
 
 #[tokio::test]
-async fn g32_what_only_the_organiser_may_change_is_parked_alone_and_said() {
+pub(crate) async fn g32_what_only_the_organiser_may_change_is_parked_alone_and_said() {
     let desk = Desk::new().await;
     let one = desk.create(&visit("v1", "2026-12-01T09:00:00")).await;
     let two = desk.create(&visit("v2", "2026-12-02T09:00:00")).await;

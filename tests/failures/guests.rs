@@ -85,7 +85,7 @@ async fn g02_past_meetings_that_are_wanted_in_the_calendar_arrive_without_a_mail
 }
 
 #[tokio::test]
-async fn g02_nobody_is_invited_to_a_meeting_that_is_over() {
+pub(crate) async fn g02_nobody_is_invited_to_a_meeting_that_is_over() {
     let desk = Setup::default().binding(|new| new.push_past(true).mail(Mail::Guests)).desk().await;
     three_years(&desk).await;
     assert_eq!(desk.run().await.count(Action::CreateRemote), 38);
@@ -96,7 +96,7 @@ async fn g02_nobody_is_invited_to_a_meeting_that_is_over() {
 }
 
 #[tokio::test]
-async fn g04_a_second_copy_of_somebody_else_s_meeting_has_no_guests_to_mail() {
+pub(crate) async fn g04_a_second_copy_of_somebody_else_s_meeting_has_no_guests_to_mail() {
     let desk = Setup::default().binding(|new| new.mail(Mail::Guests)).desk().await;
     let other = Binding::two_way(AMY).to("google", TEAM).mail(Mail::Guests);
     let team = desk.engine.bind(other).await.unwrap();
@@ -123,7 +123,7 @@ async fn g04_a_second_copy_of_somebody_else_s_meeting_has_no_guests_to_mail() {
 }
 
 #[tokio::test]
-async fn g05_once_mail_is_switched_off_neither_a_change_nor_a_deletion_mails_anybody() {
+pub(crate) async fn g05_once_mail_is_switched_off_neither_a_change_nor_a_deletion_mails_anybody() {
     let desk = Setup::default().binding(|new| new.mail(Mail::Guests)).desk().await;
     let mut visit = visit("Visit", "2026-12-01T09:00:00");
     visit.attendees.insert(EVE.into(), Attendee::default());

@@ -23,7 +23,7 @@ fn steal(store: &MemoryStore, clock: &ManualClock, binding: &Binding) {
 }
 
 #[tokio::test]
-async fn c14_a_worker_that_lost_its_lease_writes_nothing_more() {
+pub(crate) async fn c14_a_worker_that_lost_its_lease_writes_nothing_more() {
     // The theft happens before the n-th request of the run; the store's clock is ahead of the worker's.
     for theft in 1..=8_u32 {
         let stores = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
@@ -51,6 +51,7 @@ async fn c14_a_worker_that_lost_its_lease_writes_nothing_more() {
             assert!(outcome.is_ok());
             continue;
         };
+        assert!(outcome.is_err(), "theft before request {theft}: the run goes on");
         let error = outcome.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::LeaseLost, "theft before request {theft}: {error}");
         assert_eq!(store.snapshot(), stolen, "theft before request {theft}: the store was written");

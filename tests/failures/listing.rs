@@ -10,7 +10,7 @@ use serde_json::json;
 use std::time::Duration;
 
 #[tokio::test]
-async fn g09_a_record_stays_while_its_event_cannot_be_read() {
+pub(crate) async fn g09_a_record_stays_while_its_event_cannot_be_read() {
     let refuse = |code, reason: &str| FaultKind::Refuse { code, reason: reason.into(), message: "No".into() };
     for fault in [
         refuse(403, "forbidden"),
@@ -213,7 +213,7 @@ async fn c09_an_empty_listing_deletes_nothing() {
 }
 
 #[tokio::test]
-async fn c09_more_deletions_than_allowed_wait_and_everything_else_goes_on() {
+pub(crate) async fn c09_more_deletions_than_allowed_wait_and_everything_else_goes_on() {
     let desk = Desk::new().await;
     for n in 1..=15 {
         desk.enter(hour(&format!("g{n:02}"), n));

@@ -108,7 +108,7 @@ fn silent(text: &str) {
 }
 
 #[tokio::test]
-async fn c18_details_of_private_events_reach_neither_the_store_nor_a_report_nor_the_log() {
+pub(crate) async fn c18_details_of_private_events_reach_neither_the_store_nor_a_report_nor_the_log() {
     let log = Log::default();
     // With a single one, tracing takes it for every thread's, and other threads have none.
     let _second = tracing::Dispatch::new(Log::default());

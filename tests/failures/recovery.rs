@@ -23,7 +23,7 @@ async fn g07_a_store_that_fails_half_way_empties_neither_side() {
 }
 
 #[tokio::test]
-async fn g07_c08_a_store_that_fails_for_a_moment_loses_nothing() {
+pub(crate) async fn g07_c08_a_store_that_fails_for_a_moment_loses_nothing() {
     g07(true).await;
 }
 

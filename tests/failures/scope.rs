@@ -146,7 +146,8 @@ async fn c22_a_scope_that_becomes_wider_brings_over_what_was_left_alone() {
 }
 
 #[tokio::test]
-async fn c22_a_scope_that_becomes_narrower_or_a_pause_deletes_nothing_and_what_is_linked_stays_in_step() {
+pub(crate) async fn c22_a_scope_that_becomes_narrower_or_a_pause_deletes_nothing_and_what_is_linked_stays_in_step()
+ {
     for filter in filters() {
         let name = filter.name;
         let desk = desk(&filter, |new| new).await;

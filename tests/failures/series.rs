@@ -154,7 +154,7 @@ async fn g19_occurrences_deleted_in_google_stay_deleted() {
 }
 
 #[tokio::test]
-async fn g21_thirteen_o_clock_stays_thirteen_o_clock_for_the_organiser() {
+pub(crate) async fn g21_thirteen_o_clock_stays_thirteen_o_clock_for_the_organiser() {
     // Clocks go back on 25 October in Berlin and on 1 November in New York.
     let expected = [
         "2026-10-14T11:00:00+00:00",
