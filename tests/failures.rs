@@ -2,6 +2,8 @@
 //!
 //! Each test is named after the failure (`g…`) or the invariant (`c…`) that it is about, and drives the real engine with the
 //! real Google provider against the fake Google. Each exchange passes Google's own description of the API on the way.
+//!
+//! `planted/` breaks calsync's promises one by one and shows that these tests notice.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
@@ -25,6 +27,8 @@ mod leases;
 mod listing;
 #[path = "failures/moments.rs"]
 mod moments;
+#[path = "planted/mod.rs"]
+mod planted;
 #[path = "failures/privacy.rs"]
 mod privacy;
 #[path = "failures/recovery.rs"]
