@@ -533,3 +533,6 @@ impl Waitlist {
 pub(crate) fn missing_max(linked: u64) -> u64 {
     MISSING_COUNT.max(linked.saturating_mul(MISSING_PERCENT) / 100)
 }
+
+#[cfg(test)]
+mod tests;

@@ -290,3 +290,6 @@ fn have(others: &[AgentId]) -> String {
     let all: Vec<&str> = others.iter().map(AgentId::as_str).collect();
     format!("{} {}", all.join(" and "), if all.len() == 1 { "has" } else { "have" })
 }
+
+#[cfg(test)]
+mod tests;
