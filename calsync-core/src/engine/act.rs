@@ -3,7 +3,8 @@
 //! Each family is a group of its own: what moved since it was read is left out of the commit and is decided anew in the next
 //! pass. Families that do nothing of a kind that has a limit are committed as they are found. The others are counted first,
 //! and only where they are found again is kept, as many as are allowed and one: when all are seen, they are carried out in a
-//! second loop, or they wait, all of a kind. So everything pending is read once, however much it is.
+//! second loop, or they wait, all of a kind. So everything pending is read once, however much it is; where one page's decisions
+//! reach into pages that were read ahead, those are read again (`pages.rs`).
 
 use super::pages::{Strays, marks_of};
 use super::run::Pass;
@@ -80,8 +81,11 @@ struct Packed {
     written: Vec<RecordId>,
 }
 
+/// What was sent, and what the store made of it.
+type Stored = (Vec<Packed>, Committed);
+
 impl Parcel {
-    async fn send(self, store: &dyn Store) -> Result<(Vec<Packed>, Committed)> {
+    async fn send(self, store: &dyn Store) -> Result<Stored> {
         if self.plans.is_empty() {
             return Ok((self.plans, Committed::default()));
         }
@@ -100,29 +104,29 @@ impl Pass<'_> {
             let mut pages = self.pages(which);
             let mut page = pages.next().await?;
             let mut decided = Decided::default();
-            let mut stored = None;
+            let mut stored = Stored::default();
             // What the two pages before this one wrote elsewhere: it was read before that was stored.
             let mut strays = [Strays::default(), Strays::default()];
             loop {
                 if strays.iter().any(|strays| strays.touch(&page)) {
-                    self.unpack(stored.take().unwrap_or_default()).await?;
+                    self.unpack(std::mem::take(&mut stored)).await?;
                     self.carry(std::mem::take(&mut decided.plans)).await?;
                     page = pages.again().await?;
                 }
                 if page.is_empty() && decided.plans.is_empty() {
-                    self.unpack(stored.take().unwrap_or_default()).await?;
+                    self.unpack(std::mem::take(&mut stored)).await?;
                     break;
                 }
                 self.hold().await?;
-                // The store writes one page's plans and reads the page after the next while this one is decided about.
+                // While this page is decided about, the plans of the one before it are stored and the one after it is read.
                 let parcel = self.pack(self.batch(), std::mem::take(&mut decided.plans)).await?;
                 let store = Arc::clone(&self.engine.shared.store);
                 let meanwhile = async {
-                    self.unpack(stored.take().unwrap_or_default()).await?;
+                    self.unpack(std::mem::take(&mut stored)).await?;
                     self.decide_page(which, page, &mut waitlist).await
                 };
                 let (sent, next, now) = join3(parcel.send(&*store), pages.next(), meanwhile).await;
-                stored = Some(sent?);
+                stored = sent?;
                 (page, decided) = (next?, now?);
                 changed |= !decided.plans.is_empty();
                 strays.swap(0, 1);
@@ -248,7 +252,7 @@ impl Pass<'_> {
     }
 
     /// Reports what was stored, and takes back what was counted of plans that were left out.
-    async fn unpack(&mut self, (plans, committed): (Vec<Packed>, Committed)) -> Result<Vec<usize>> {
+    async fn unpack(&mut self, (plans, committed): Stored) -> Result<Vec<usize>> {
         for (at, Packed { tally, rows, written }) in plans.into_iter().enumerate() {
             if !committed.moved.contains(&at) {
                 let new: Vec<Row> = rows.into_iter().filter(|row| row.writes() && !row.again).collect();

@@ -99,11 +99,17 @@ impl Fields {
     }
 
     /// Keeps the units that `keep` wants.
-    pub fn retain(&mut self, mut keep: impl FnMut(&Unit) -> bool) {
-        let dropped: Vec<Unit> = self.0.keys().filter(|unit| !keep(unit)).cloned().collect();
-        for unit in dropped {
-            self.remove(unit.as_str());
+    pub fn retain(&mut self, keep: impl FnMut(&Unit) -> bool) {
+        *self = self.kept(keep);
+    }
+
+    /// The units that `keep` wants: the same values where that is all of them, copies of the rest alone where it is not.
+    fn kept(&self, mut keep: impl FnMut(&Unit) -> bool) -> Self {
+        let kept: Vec<_> = self.0.iter().filter(|(unit, _)| keep(unit)).collect();
+        if kept.len() == self.len() {
+            return self.clone();
         }
+        Self(Arc::new(kept.into_iter().map(|(unit, value)| (unit.clone(), value.clone())).collect()))
     }
 
     /// How many units have a value.
@@ -158,9 +164,7 @@ impl Fields {
 
     /// Only these units.
     pub fn only(&self, units: &BTreeSet<Unit>) -> Self {
-        let mut kept = self.clone();
-        kept.retain(|unit| units.contains(unit));
-        kept
+        self.kept(|unit| units.contains(unit))
     }
 }
 
@@ -198,6 +202,22 @@ mod tests {
         let b = fields(json!({"summary": "Visit", "description": "one\ntwo", "attendee/a@b.c": {}}));
         let units: Vec<_> = a.diff(&b).into_iter().map(|u| u.to_string()).collect();
         assert_eq!(units, ["attendee/a@b.c", "location"]);
+    }
+
+    #[test]
+    fn a_change_of_one_copy_is_none_of_the_others() {
+        let whole = fields(json!({"summary": "Visit", "location": "Here"}));
+        let (mut set, mut removed, mut taken, mut retained) =
+            (whole.clone(), whole.clone(), whole.clone(), whole.clone());
+        set.set("summary", json!("Call"));
+        removed.remove("summary");
+        taken.take_from(&Fields::new(), &["summary".into()].into());
+        retained.retain(|unit| unit.as_str() != "summary");
+        assert_eq!(json!(whole), json!({"summary": "Visit", "location": "Here"}));
+        assert_eq!(json!(set), json!({"summary": "Call", "location": "Here"}));
+        for other in [removed, taken, retained, whole.only(&["location".into()].into())] {
+            assert_eq!(json!(other), json!({"location": "Here"}));
+        }
     }
 
     #[test]

@@ -213,7 +213,8 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
             "--zone" => options.zone = value,
             "--ics" => options.ics = Some(PathBuf::from(value)),
             "--events" => options.events = value.parse().map_err(|_| format!("{value} is not a number"))?,
-            "--keep-pages" => options.keep_pages = value == "yes",
+            "--keep-pages" if value == "yes" => options.keep_pages = true,
+            "--keep-pages" => return Err(format!("--keep-pages is yes or left away, not {value}")),
             "--key-file" => options.key_file = Some(PathBuf::from(value)),
             _ => return Err(format!("{name} is not an option")),
         }
@@ -240,5 +241,7 @@ mod tests {
         assert!(read("--port 1").is_err());
         assert_eq!(read("--events 12").unwrap().unwrap().events, 12);
         assert!(read("--events many").is_err());
+        assert!(read("--keep-pages yes").unwrap().unwrap().keep_pages);
+        assert!(read("--keep-pages maybe").is_err());
     }
 }

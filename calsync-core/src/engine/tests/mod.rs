@@ -172,6 +172,10 @@ async fn the_same_field_goes_to_the_policy_and_the_loser_to_the_journal() {
         let lost: Vec<_> = journal.iter().filter_map(|entry| entry.lost.as_ref()).collect();
         assert_eq!(lost.len(), 1, "{journal:?}");
         assert_eq!(text(lost[0], "summary"), loses);
+        // The creation keeps no copy of what it made; what was there then is in the entry that changed it.
+        let (change, creation) = (&journal[0], journal.last().unwrap());
+        assert_eq!((creation.action.as_str(), &creation.after), (Action::CreateLocal.as_str(), &None));
+        assert!(change.before.as_ref().is_some_and(|before| before.get("summary").is_some()), "{journal:?}");
         desk.settled().await;
     }
 }
