@@ -27,8 +27,18 @@ pub trait Tap: fmt::Debug + Send + Sync + 'static {
         Ok(())
     }
 
-    /// After a call.
-    async fn after(&self, _call: &'static str) {}
+    /// After a call, be it one that failed.
+    ///
+    /// # Errors
+    /// What the caller gets instead of the answer: the call was carried out.
+    async fn after(&self, _call: &'static str) -> Result<()> {
+        Ok(())
+    }
+
+    /// The name of a transaction, for taps that tell them apart.
+    fn name(&self, _batch: &Batch) -> &'static str {
+        "commit"
+    }
 }
 
 /// A store that is tapped.
@@ -41,11 +51,11 @@ pub struct TappedStore<S, T> {
 }
 
 macro_rules! tapped {
-    ($self:ident, $name:literal, $call:expr) => {{
+    ($self:ident, $name:expr, $call:expr) => {{
         $self.tap.before($name).await?;
         let answer = $call.await;
-        $self.tap.after($name).await;
-        answer
+        let after = $self.tap.after($name).await;
+        answer.and_then(|answer| after.map(|()| answer))
     }};
 }
 
@@ -56,7 +66,8 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed> {
-        tapped!(self, "commit", self.inner.commit(batch))
+        let name = self.tap.name(&batch);
+        tapped!(self, name, self.inner.commit(batch))
     }
 
     async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>> {

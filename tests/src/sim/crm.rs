@@ -1,5 +1,6 @@
 //! A CRM with tables of its own: it shares no transaction with calsync, and remembers which of its writes it has done.
 
+use super::coverage::{Step, Trouble};
 use super::gate::{Gate, now};
 use async_trait::async_trait;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
@@ -69,6 +70,7 @@ impl Host for SimHost {
         count_max: usize,
     ) -> Result<Changes> {
         self.gate.pass().await;
+        self.gate.host(Step::HostChanges).await?;
         self.crm.appointments.record_changes(tenant, None, position, count_max).await
     }
 
@@ -76,7 +78,12 @@ impl Host for SimHost {
         let mut answers = Vec::new();
         for row in rows {
             self.gate.pass().await;
+            let trouble = self.gate.host(Step::HostApply).await?;
+            if trouble == Some(Trouble::Twice) {
+                self.crm.apply_one(tenant, row)?;
+            }
             answers.push(self.crm.apply_one(tenant, row)?);
+            self.gate.host_answers(trouble).await?;
         }
         self.gate.pass().await;
         Ok(answers)
@@ -84,6 +91,7 @@ impl Host for SimHost {
 
     async fn read(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>> {
         self.gate.pass().await;
+        self.gate.host(Step::HostRead).await?;
         self.crm.appointments.records(tenant, ids).await
     }
 }

@@ -16,8 +16,13 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::coverage::{Step, Trouble};
+use super::injector::{Injector, Order};
+use super::wire::{self, Sent};
 use crate::fake_google::{Delivery, FakeGoogle};
 use crate::tapped_store::{Tap, TappedStore};
+use calsync_core::store::Batch;
+use calsync_core::{Error, ErrorKind};
 
 /// Counts the gates passed, and closes one of them for good.
 #[derive(Debug, Default)]
@@ -31,6 +36,12 @@ struct GateState {
     crash_at: Option<u64>,
     crashed: bool,
     yields: bool,
+    /// Faults that meet steps, and whether they meet those of this process.
+    injector: Option<(Arc<Injector>, bool)>,
+    /// What the driver has to do before it goes on.
+    orders: Vec<Order>,
+    /// What happens once the effect of the step is there.
+    afterwards: Option<(Trouble, Step)>,
 }
 
 impl Gate {
@@ -61,6 +72,107 @@ impl Gate {
     /// Whether the process is dead: its future must be dropped.
     pub fn crashed(&self) -> bool {
         self.lock().crashed
+    }
+
+    /// Faults come from here; those that last concern this process as well if they do not meet its steps.
+    pub fn attach(&self, injector: Arc<Injector>, meets: bool) {
+        self.lock().injector = Some((injector, meets));
+    }
+
+    /// Where faults come from.
+    pub fn injector(&self) -> Option<Arc<Injector>> {
+        self.lock().injector.as_ref().map(|(injector, _)| Arc::clone(injector))
+    }
+
+    /// What the driver has to do now.
+    pub fn take_orders(&self) -> Vec<Order> {
+        std::mem::take(&mut self.lock().orders)
+    }
+
+    /// The process is dead.
+    pub async fn die(&self) {
+        self.lock().crashed = true;
+        std::future::pending::<()>().await;
+    }
+
+    /// Meets what is armed for a step. What can happen anywhere happens here; the rest is for the caller.
+    pub async fn meet(
+        &self,
+        step: Step,
+        event: Option<(String, String)>,
+        suits: impl Fn(Trouble) -> bool,
+    ) -> Option<(Trouble, Arc<Injector>)> {
+        let (injector, meets) = self.lock().injector.clone()?;
+        if !meets {
+            return None;
+        }
+        let trouble = injector.meet(step, suits)?;
+        match trouble {
+            Trouble::CrashBefore => {
+                injector.hit(trouble, step);
+                self.die().await;
+            }
+            Trouble::CrashAfter => {
+                self.lock().afterwards = Some((trouble, step));
+                return None;
+            }
+            _ if is_order(trouble) => {
+                injector.hit(trouble, step);
+                self.lock().orders.push(Order { trouble, event });
+                YieldOnce(false).await;
+                return None;
+            }
+            _ => {}
+        }
+        Some((trouble, injector))
+    }
+
+    /// The effect of a step is there.
+    async fn happened(&self) -> Result<()> {
+        let (afterwards, injector) = {
+            let mut state = self.lock();
+            (state.afterwards.take(), state.injector.clone())
+        };
+        if let (Some((trouble, step)), Some((injector, _))) = (afterwards, injector) {
+            injector.hit(trouble, step);
+            if trouble == Trouble::CrashAfter {
+                self.die().await;
+            }
+            return Err(Error::new(ErrorKind::Store, "the store was lost before it answered").later());
+        }
+        Ok(())
+    }
+
+    /// A call of the CRM: fails, or is left to the caller.
+    ///
+    /// # Errors
+    /// The CRM's, or the connection's to it.
+    pub async fn host(&self, step: Step) -> Result<Option<Trouble>> {
+        match self.meet(step, None, |_| true).await {
+            Some((trouble @ Trouble::CrmFails, injector)) => {
+                injector.hit(trouble, step);
+                Err(Error::new(ErrorKind::Host, "the CRM is being restarted").later())
+            }
+            Some((trouble, injector)) => {
+                injector.hit(trouble, step);
+                Ok(Some(trouble))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// After a call of the CRM.
+    ///
+    /// # Errors
+    /// The answer is lost.
+    pub async fn host_answers(&self, trouble: Option<Trouble>) -> Result<()> {
+        self.happened().await?;
+        match trouble {
+            Some(Trouble::AnswerLost) => {
+                Err(Error::new(ErrorKind::Host, "the CRM's answer was lost").later())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, GateState> {
@@ -138,6 +250,11 @@ impl SimClock {
         Arc::new(Self(Mutex::new((now, Duration::ZERO))))
     }
 
+    /// Somebody sets the clock; nothing passes.
+    pub fn jump(&self, by: chrono::Duration) {
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).0 += by;
+    }
+
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         let mut reading = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -208,6 +325,9 @@ pub struct SimTransport {
 impl Transport for SimTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         self.gate.pass().await;
+        if let Some(injector) = self.gate.injector() {
+            return self.send_disturbed(request, &injector).await;
+        }
         let fault = self.fault();
         let lost =
             |maybe_sent| TransportError { message: "the connection broke".into(), maybe_sent, limit: false };
@@ -276,6 +396,56 @@ enum Fault {
 }
 
 impl SimTransport {
+    fn handle(&self, injector: &Injector, request: http::Request<Bytes>) -> http::Response<Bytes> {
+        let now = self.clock.now() + injector.skew();
+        self.fake.lock().unwrap_or_else(std::sync::PoisonError::into_inner).handle(now, request).response
+    }
+
+    /// As [`Transport::send`], with the faults that are armed.
+    async fn send_disturbed(
+        &self,
+        request: http::Request<Bytes>,
+        injector: &Arc<Injector>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let about = wire::About::of(&request);
+        for late in injector.due(false) {
+            self.handle(injector, late);
+        }
+        if let Some(answer) = wire::lasting(&about, injector, &self.clock) {
+            return Ok(answer);
+        }
+        let event = about.event.clone().map(|event| (about.calendar.clone(), event));
+        let met = self.gate.meet(about.step, event.clone(), |trouble| about.suits(trouble)).await;
+        let trouble = met.map(|(trouble, _)| trouble);
+        if let Some(trouble @ (Trouble::Status404 | Trouble::Status410)) = trouble
+            && wire::must_be_true(trouble, about.step)
+        {
+            // Made true by whoever has the world in hand, and told then.
+            self.gate.lock().orders.push(Order { trouble, event });
+            YieldOnce(false).await;
+        }
+        let sent = {
+            let mut fake = self.fake.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            wire::before(trouble, &about, &request, injector, &mut fake, &self.clock)
+        };
+        let answer = match sent {
+            Sent::Answered(answer) => answer,
+            Sent::Broken(error) => return Err(error),
+            Sent::Goes => {
+                let twice = (trouble == Some(Trouble::Twice)).then(|| wire::copy(&request));
+                let answer = self.handle(injector, request);
+                match twice {
+                    Some(request) => self.handle(injector, request),
+                    None => answer,
+                }
+            }
+        };
+        self.gate.pass().await;
+        // The only error there is a store's.
+        let _ = self.gate.happened().await;
+        wire::after(trouble, &about, answer, injector)
+    }
+
     fn fault(&self) -> Fault {
         let rates = *self.rates.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let mut roll = self.chance.below(1000);
@@ -312,20 +482,106 @@ impl Entropy for SharedEntropy {
 /// A store that passes a gate before and after each call that writes, or that a decision hangs on.
 pub type SimStore<S> = TappedStore<S, Arc<Gate>>;
 
-const GATED: [&str; 6] = ["commit", "lease", "renew", "release", "families", "record_changes"];
+const GATED: [&str; 5] = ["lease", "renew", "release", "families", "record_changes"];
+
+fn is_gated(call: &str) -> bool {
+    call.starts_with("commit") || GATED.contains(&call)
+}
+
+/// What happens around a step and not to it, by whoever drives the run.
+fn is_order(trouble: Trouble) -> bool {
+    use Trouble as T;
+    matches!(
+        trouble,
+        T::HourAhead
+            | T::DayAhead
+            | T::HourBack
+            | T::DecadeAhead
+            | T::SecondWorker
+            | T::LeaseLost
+            | T::UserEdits
+            | T::SettingsChanged
+            | T::TokenRevoked
+    )
+}
+
+fn step_of(call: &str) -> Option<Step> {
+    Some(match call {
+        "known" => Step::Known,
+        "links" => Step::Links,
+        "families" | "family" => Step::Families,
+        "outbox" => Step::Outbox,
+        "lease" => Step::Lease,
+        "renew" => Step::Renew,
+        "commit of a page" => Step::CommitPage,
+        "commit of a reading" => Step::CommitSight,
+        "commit of decisions" => Step::CommitDecisions,
+        "commit of what is sent" => Step::CommitSent,
+        "commit of answers" => Step::CommitAck,
+        "commit of the end" => Step::CommitEnd,
+        "commit" | "release" => return None,
+        _ => Step::OtherRead,
+    })
+}
 
 #[async_trait]
 impl Tap for Arc<Gate> {
     async fn before(&self, call: &'static str) -> Result<()> {
-        if GATED.contains(&call) {
+        if is_gated(call) {
             self.pass().await;
         }
-        Ok(())
+        let Some(step) = step_of(call) else { return Ok(()) };
+        let Some((trouble, injector)) = self.meet(step, None, |_| true).await else { return Ok(()) };
+        let kind = match trouble {
+            Trouble::Busy => ErrorKind::StoreBusy,
+            Trouble::Full => ErrorKind::StoreFull,
+            Trouble::ReadOnly => ErrorKind::StoreReadOnly,
+            Trouble::StoreFails => ErrorKind::Store,
+            _ => {
+                self.lock().afterwards = Some((trouble, step));
+                return Ok(());
+            }
+        };
+        injector.hit(trouble, step);
+        Err(Error::new(kind, "the store fails, as it is told to").later())
     }
 
-    async fn after(&self, call: &'static str) {
-        if GATED.contains(&call) {
+    async fn after(&self, call: &'static str) -> Result<()> {
+        if is_gated(call) {
             self.pass().await;
+        }
+        if step_of(call).is_none() {
+            return Ok(());
+        }
+        self.happened().await
+    }
+
+    /// Transactions by what they are for, as far as it shows.
+    fn name(&self, batch: &Batch) -> &'static str {
+        let groups = &batch.groups;
+        let sent = |entry: &calsync_core::store::Entry| entry.state == calsync_core::store::EntryState::Sent;
+        if batch.put_binding.is_some() {
+            "commit"
+        } else if batch.release {
+            "commit of the end"
+        } else if batch.settings.is_none() {
+            let marks = groups.iter().any(|group| group.outbox.iter().any(sent));
+            if batch.fence.is_none() {
+                "commit"
+            } else if marks {
+                "commit of what is sent"
+            } else {
+                "commit of answers"
+            }
+        } else if batch.state.is_some() {
+            "commit of a page"
+        } else if groups
+            .iter()
+            .any(|g| !(g.outbox.is_empty() && g.records.is_empty() && g.journal.is_empty()))
+        {
+            "commit of decisions"
+        } else {
+            "commit of a reading"
         }
     }
 }

@@ -7,10 +7,14 @@
 //! The oracle knows no planner. It compares what the two sides show (the CRM's own expansion of series, Google's own), and
 //! what users wrote with what is visible or was kept in the journal.
 
+pub mod coverage;
 pub mod crm;
 pub mod gate;
+pub mod injector;
 mod oracle;
+pub mod sweep;
 mod user;
+mod wire;
 mod world;
 
 pub use gate::Watch;

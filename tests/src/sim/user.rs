@@ -56,6 +56,12 @@ impl Users {
         self.touched.clear();
     }
 
+    /// Nothing is claimed about this appointment any more, nor that it is gone.
+    pub(super) fn loosen(&mut self, entity: &str, what: &str) {
+        self.touch(entity, what);
+        self.loose.insert(entity.to_owned());
+    }
+
     fn token(&mut self, kind: &str) -> String {
         self.next += 1;
         format!("{kind}{}", self.next)
@@ -252,7 +258,7 @@ impl Users {
         self.loose.extend([entity, other]);
     }
 
-    fn gone(&mut self, entity: &str, what: &str) {
+    pub(super) fn gone(&mut self, entity: &str, what: &str) {
         let calm = !self.touched.contains(entity);
         self.touch(entity, what);
         self.loose.insert(entity.to_owned());

@@ -177,7 +177,7 @@ impl World {
 
     /// Where the CRM's users sit: an engine that has nothing but the appointments.
     #[allow(clippy::expect_used)]
-    fn desk(&mut self) -> Engine {
+    pub(super) fn desk(&mut self) -> Engine {
         self.incarnation += 1;
         let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation));
         let builder = Engine::builder(self.appointments().clone());
@@ -236,14 +236,14 @@ impl World {
     }
 
     /// With `CALSYNC_SIM_TRACE` set, prints what happens: for looking into one seed.
-    fn tell(&self, what: &dyn std::fmt::Display) {
+    pub(super) fn tell(&self, what: &dyn std::fmt::Display) {
         if std::env::var_os("CALSYNC_SIM_TRACE").is_some() {
             println!("{what}");
         }
     }
 
     /// With `CALSYNC_SIM_TRACE` set, prints both sides as they are.
-    fn tell_everything(&self) {
+    pub(super) fn tell_everything(&self) {
         for (_, calendar) in CALENDARS {
             for event in self.google().events(calendar) {
                 self.tell(&format!("{calendar} {event}"));
