@@ -43,5 +43,7 @@ mod series;
 mod shaky_store;
 #[path = "failures/splits.rs"]
 mod splits;
+#[path = "failures/times.rs"]
+mod times;
 #[path = "failures/wire.rs"]
 mod wire;

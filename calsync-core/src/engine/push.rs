@@ -18,6 +18,8 @@ use std::collections::BTreeSet;
 const SENT_MAX: usize = 20;
 /// How long an entry waits that was refused for lack of permission.
 const FORBIDDEN_WAIT: chrono::Duration = chrono::Duration::hours(1);
+/// No entry waits longer than this for its time.
+const WAIT_MAX: chrono::Duration = chrono::Duration::hours(24);
 /// So many refusals for lack of permission in a row, and the calendar itself is the problem.
 const FORBIDDEN_MAX: u32 = 5;
 
@@ -67,7 +69,7 @@ impl Pass<'_> {
                     continue;
                 }
                 match entry.state {
-                    EntryState::Planned if entry.due <= now => due.push(entry),
+                    EntryState::Planned if is_due(&entry, now) => due.push(entry),
                     _ => _ = held.insert(entry.root),
                 }
             }
@@ -171,7 +173,7 @@ impl Pass<'_> {
             ErrorKind::QuotaExhausted => Sent::Stop(put_back(entry, self.now() + FORBIDDEN_WAIT), error),
             _ => {
                 let wait = match error.retry() {
-                    Retry::After(wait) => chrono::Duration::from_std(wait).unwrap_or(FORBIDDEN_WAIT),
+                    Retry::After(wait) => chrono::Duration::from_std(wait).map_or(WAIT_MAX, |wait| wait.min(WAIT_MAX)),
                     _ => chrono::Duration::zero(),
                 };
                 Sent::Stop(put_back(entry, self.now() + wait), error)
@@ -255,6 +257,11 @@ impl Pass<'_> {
         batch.groups = groups;
         self.commit(batch).await.map(drop)
     }
+}
+
+/// A time further off than anything waits was set by a clock that was wrong then, and has been set right since (C15).
+fn is_due(entry: &Entry, now: chrono::DateTime<chrono::Utc>) -> bool {
+    entry.due <= now || entry.due - now > WAIT_MAX
 }
 
 fn put_back(entry: &Entry, due: chrono::DateTime<chrono::Utc>) -> Group {
