@@ -184,7 +184,11 @@ fn when(
         let date = |text: &str, what: &str| {
             text.parse::<NaiveDate>().map_err(|_| format!("its {what} is not a date"))
         };
-        return Ok(When::AllDay { start: date(first, "start")?, end: date(last, "end")? });
+        let (start, end) = (date(first, "start")?, date(last, "end")?);
+        if end < start {
+            return Err("it ends before it starts".into());
+        }
+        return Ok(When::AllDay { start, end });
     }
     let zone = match (start.time_zone.as_deref().filter(|name| !name.is_empty()), calendar_zone) {
         (Some(name), _) => match Zone::new(name) {
@@ -204,9 +208,17 @@ fn when(
         Some(_) if end.time_zone == start.time_zone => zone.clone(),
         Some(name) => Zone::new(name).unwrap_or_else(|_| zone.clone()),
     };
+    if instant(end).zip(instant(start)).is_some_and(|(end, start)| end < start) {
+        return Err("it ends before it starts".into());
+    }
     let start = zoned(start.date_time.as_deref(), zone, calendar_zone, "start")?;
     let end = zoned(end.date_time.as_deref(), end_zone, calendar_zone, "end")?;
     Ok(When::Timed { start, end })
+}
+
+/// The instant as it was written, with its offset: a wall clock that is set back shows the end before the start.
+fn instant(time: &EventDateTime) -> Option<DateTime<FixedOffset>> {
+    DateTime::parse_from_rfc3339(time.date_time.as_deref()?).ok()
 }
 
 /// The instant, on the clock of `zone`. Google writes times with the calendar's offset, whatever zone the event has.
@@ -222,7 +234,15 @@ fn zoned(time: Option<&str>, zone: Zone, calendar: Option<&Zone>, what: &str) ->
             Ok(ZonedTime::new(time, zone))
         }
     };
-    read.map_err(|_| format!("its {what} is outside the calendar's range"))
+    let outside = |_| format!("its {what} is outside the calendar's range");
+    let read = read.map_err(outside)?;
+    // Before the zones kept whole minutes, offsets had seconds, which RFC 3339 cannot write: what is written for such a time is
+    // not what is read back, and two calendars would correct each other for ever (C5).
+    let offset = read.time - read.instant().map_err(outside)?.naive_utc();
+    match offset.num_seconds() % 60 {
+        0 => Ok(read),
+        _ => Err(format!("its {what} is in a time when its zone's offset had seconds, which cannot be written")),
+    }
 }
 
 /// Whether an offset, written by the clock of `zone`, is what other zone data makes of it: Google's is older or newer than

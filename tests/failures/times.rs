@@ -1,7 +1,10 @@
 //! Times that no calendar should have, and clocks that are wrong.
 
-use super::desk::{Desk, visit};
+use super::desk::{AMY, Desk, Setup, TEAM, hour, timed, visit};
+use calsync_core::Binding;
 use calsync_core::clock::Clock;
+use calsync_core::plan::Action;
+use serde_json::json;
 use std::time::Duration;
 
 /// What is put off is put off until a time; a clock that was wrong then must not make it a time in ten years.
@@ -30,4 +33,57 @@ async fn c15_what_was_decided_or_put_off_while_the_clock_was_years_ahead_is_sent
         assert_eq!(desk.living().len(), 1, "refused {refused}");
         desk.settled().await;
     }
+}
+
+/// Two calendars of one agent, and a time that Google does not give back as it was written: before a zone kept whole minutes,
+/// its offset cannot be written down.
+#[tokio::test]
+async fn c05_a_time_that_cannot_be_written_down_does_not_go_back_and_forth_between_two_calendars() {
+    let desk = Setup::default().binding(|new| new.push_past(true)).desk().await;
+    let team = Binding::two_way(AMY).to("google", TEAM).push_past(true);
+    let team = desk.engine.bind(team).await.unwrap();
+    desk.enter(timed("old", "0001-06-01T09:00:00", "0001-06-01T10:00:00", "Europe/Berlin"));
+    desk.enter(hour("new", 1));
+    for _ in 0..4 {
+        desk.run().await;
+        desk.try_run_of(&team).await.unwrap();
+    }
+    assert_eq!(desk.titles().await, ["new"], "what can be read goes on");
+    let writes = desk.writes();
+    for _ in 0..3 {
+        let report = desk.run().await;
+        assert!(!report.wrote(), "{report}");
+        let report = desk.try_run_of(&team).await.unwrap();
+        assert!(!report.wrote(), "{report}");
+    }
+    assert_eq!(desk.writes(), writes);
+}
+
+/// Google refuses such an event; where one comes all the same, the CRM must not get it.
+#[tokio::test]
+async fn c13_an_event_that_ends_before_it_starts_is_parked_and_the_rest_goes_on() {
+    let desk = Desk::new().await;
+    desk.lawless();
+    desk.enter(hour("turned", 1));
+    desk.enter(hour("empty", 2));
+    desk.enter(hour("right", 3));
+    desk.after(|_, mut answer| {
+        for event in answer["items"].as_array_mut().into_iter().flatten() {
+            match event["id"].as_str() {
+                Some("turned") => event["end"]["dateTime"] = json!("2026-12-01T08:00:00-07:00"),
+                Some("empty") => event["end"] = event["start"].clone(),
+                _ => {}
+            }
+        }
+        answer
+    });
+    let report = desk.run().await;
+    assert_eq!(report.count(Action::CreateLocal), 2, "{report}");
+    assert_eq!(desk.titles().await, ["empty", "right"]);
+    // It is put right, and comes over.
+    desk.undisturbed();
+    desk.retouch("turned", json!({"colorId": "3"}));
+    desk.run().await;
+    assert_eq!(desk.titles().await.len(), 3);
+    desk.settled().await;
 }
