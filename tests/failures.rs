@@ -13,6 +13,8 @@ mod adoption;
 mod bulk;
 #[path = "failures/credentials.rs"]
 mod credentials;
+#[path = "failures/deletions.rs"]
+mod deletions;
 #[path = "failures/desk.rs"]
 mod desk;
 #[path = "failures/guards.rs"]

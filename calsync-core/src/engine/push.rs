@@ -10,7 +10,7 @@ use crate::error::{Error, ErrorKind, Result, Retry};
 use crate::id::RecordId;
 use crate::plan::settle::{Settled, acknowledge, looked, missing, observed, recognised, settle};
 use crate::planted::{self, Fault};
-use crate::provider::Receipt;
+use crate::provider::{Receipt, WriteAction};
 use crate::store::{Entry, EntryState, Group, Intent, Link};
 use std::collections::BTreeSet;
 
@@ -186,6 +186,10 @@ impl Pass<'_> {
         let Intent::Remote { write, .. } = &entry.intent else { return Ok(Group::default()) };
         let found = self.provider.get(&self.binding.target, write.action.id(), &self.effort).await;
         let found = found.map_err(|error| self.about_calendar(error))?;
+        // "Not found" may mean the calendar: only a calendar that answers makes it evidence, of a deletion as of anything (C4).
+        if found.is_none() && !matches!(write.action, WriteAction::Create { .. }) {
+            self.provider.calendar(&self.binding.target, &self.effort).await?;
+        }
         let generation = self.state.listing.generation;
         match settle(entry, found) {
             Settled::Landed(receipt) => self.acknowledged(entry, &receipt).await,
@@ -204,11 +208,7 @@ impl Pass<'_> {
                         }
                         group.remote.push(item);
                     }
-                    (None, Some(link)) => {
-                        // "Not found" may mean the calendar: only a calendar that answers makes it evidence.
-                        self.provider.calendar(&self.binding.target, &self.effort).await?;
-                        group.remote.push(missing(&link, generation));
-                    }
+                    (None, Some(link)) => group.remote.push(missing(&link, generation)),
                     (None, None) => {}
                 }
                 Ok(group)
