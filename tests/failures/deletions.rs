@@ -1,7 +1,10 @@
 //! What is evidence that something is gone, and what comes back after it was.
 
-use super::desk::{Desk, Way, visit};
+use super::desk::{BOB, Desk, Way, visit};
+use calsync_core::Binding;
+use calsync_core::plan::Action;
 use calsync_testkit::fake_google::{Fault, FaultKind};
+use serde_json::json;
 
 /// A calendar that is not shared any more says 404 to everything, also to a deletion and to the reading after it. That is no
 /// deletion: once the calendar is shared again the event is still there, and nobody would look at it any more.
@@ -27,4 +30,38 @@ async fn c04_a_deletion_in_a_calendar_that_was_just_unshared_is_done_once_it_is_
     desk.run().await;
     assert!(desk.living().is_empty(), "nobody looks at it any more");
     desk.settled().await;
+}
+
+/// The old agent takes the event out of the bin. The record is the new agent's by now, and keeps what that agent wrote.
+#[tokio::test]
+async fn c02_an_event_that_comes_back_after_its_record_was_given_away_overwrites_nothing_there() {
+    let desk = Desk::new().await;
+    let bob = desk.engine.bind(Binding::two_way(BOB).to("google", BOB)).await.unwrap();
+    let record = desk.create(&visit("Visit", "2026-12-01T09:00:00")).await;
+    desk.run().await;
+    let id = desk.titled("Visit")["id"].as_str().unwrap().to_owned();
+    desk.crm.reassign(&record, BOB).await.unwrap();
+    desk.run().await;
+    desk.try_run_of(&bob).await.unwrap();
+    desk.edit(&record, |a| a.location = Some("Bob's office".into())).await;
+    desk.try_run_of(&bob).await.unwrap();
+    assert_eq!((desk.living().len(), desk.living_in(BOB).len()), (0, 1));
+
+    desk.retouch(&id, json!({"status": "confirmed", "location": "Amy's office"}));
+    assert_eq!(desk.living().len(), 1);
+    let report = desk.run().await;
+    assert_eq!((report.count(Action::CreateLocal), report.count(Action::DeleteRemote)), (0, 1), "{report}");
+    desk.try_run_of(&bob).await.unwrap();
+    assert_eq!(desk.value(&record, "location").await, "Bob's office");
+    assert_eq!(desk.living_in(BOB)[0]["location"], "Bob's office");
+    assert!(desk.living().is_empty());
+    // What was lost by it is written down.
+    let journal = desk.engine.store().journal(desk.engine.tenant(), &desk.binding.id, None, 100).await.unwrap();
+    let lost = journal.iter().filter_map(|entry| entry.lost.as_ref());
+    assert!(
+        lost.filter_map(|fields| fields.get("location")).any(|location| location == "Amy's office"),
+        "{journal:?}"
+    );
+    desk.settled().await;
+    assert_eq!(desk.mails(), 0);
 }

@@ -368,6 +368,11 @@ impl<'a> Planner<'a> {
                 let lost = pair.local.fields.clone();
                 self.delete_local(pair, root, "the calendar's series has no such occurrence any more", lost)
             }
+            // Taken out of the calendar's bin again. The record is another agent's by now, whose values it must not get.
+            Decision::CreateLocal if pair.reassigned => {
+                let lost = pair.remote.fields.clone();
+                self.delete_remote(pair, root, "given to another agent in the CRM", lost)
+            }
             Decision::CreateLocal => self.create_local(pair, root, "new in the calendar"),
             Decision::CreateRemote => self.create_remote(pair, root, "new in the CRM"),
             Decision::UpdateLocal | Decision::UpdateRemote | Decision::Merge => self.merge(pair, root),
