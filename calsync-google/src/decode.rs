@@ -16,9 +16,13 @@ use calsync_core::model::{
 };
 use calsync_core::provider::Item;
 use calsync_core::{OperationId, RemoteId, Revision, Zone};
-use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+/// Years that an appointment can be in. What is further off is a slip or a fault, and as a series it would have more occurrences
+/// than anybody can count.
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=9999;
 
 /// What an event's reading needs to know of its calendar.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -139,6 +143,9 @@ fn appointment(
     let start = event.start.as_ref().ok_or("it has no start")?;
     let end = event.end.as_ref().ok_or("it has no end")?;
     let when = when(start, end, !recurrence.is_empty() && !is_occurrence, calendar.zone.as_ref())?;
+    if !recurrence.lines().iter().all(|line| legible(line)) {
+        return Err("its recurrence rule is none".into());
+    }
     let mut appointment = Appointment::new("", when);
     appointment.recurrence = recurrence;
     appointment.summary = event.summary.take();
@@ -172,6 +179,19 @@ fn appointment(
     Ok((appointment, writable))
 }
 
+/// Whether a line of a recurrence can be one. A rule that is none would be written to the CRM, and refused by every calendar that
+/// it is to go to from there.
+fn legible(line: &str) -> bool {
+    let (name, value) = line.split_once(':').unwrap_or((line, ""));
+    let rule = name.split(';').next().is_some_and(|name| matches!(name.trim(), "RRULE" | "EXRULE"));
+    let every = ["SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"];
+    let mut parts = value.split(';').filter_map(|part| part.split_once('='));
+    let frequency = parts.clone().any(|(key, value)| key == "FREQ" && every.contains(&value));
+    !rule
+        || frequency
+            && parts.all(|(key, value)| !matches!(key, "COUNT" | "INTERVAL") || value.parse::<u32>().is_ok())
+}
+
 fn when(
     start: &EventDateTime,
     end: &EventDateTime,
@@ -188,6 +208,7 @@ fn when(
         if end < start {
             return Err("it ends before it starts".into());
         }
+        in_years(start.year(), "start")?;
         return Ok(When::AllDay { start, end });
     }
     let zone = match (start.time_zone.as_deref().filter(|name| !name.is_empty()), calendar_zone) {
@@ -213,7 +234,12 @@ fn when(
     }
     let start = zoned(start.date_time.as_deref(), zone, calendar_zone, "start")?;
     let end = zoned(end.date_time.as_deref(), end_zone, calendar_zone, "end")?;
+    in_years(start.time.year(), "start")?;
     Ok(When::Timed { start, end })
+}
+
+fn in_years(year: i32, what: &str) -> Result<(), String> {
+    if YEARS.contains(&year) { Ok(()) } else { Err(format!("its {what} is in the year {year}")) }
 }
 
 /// The instant as it was written, with its offset: a wall clock that is set back shows the end before the start.

@@ -1,6 +1,6 @@
 //! Times that no calendar should have, and clocks that are wrong.
 
-use super::desk::{AMY, Desk, Setup, TEAM, hour, timed, visit};
+use super::desk::{AMY, Desk, Setup, TEAM, hour, timed, visit, with};
 use calsync_core::Binding;
 use calsync_core::clock::Clock;
 use calsync_core::plan::Action;
@@ -43,6 +43,7 @@ async fn c05_a_time_that_cannot_be_written_down_does_not_go_back_and_forth_betwe
     let team = Binding::two_way(AMY).to("google", TEAM).push_past(true);
     let team = desk.engine.bind(team).await.unwrap();
     desk.enter(timed("old", "0001-06-01T09:00:00", "0001-06-01T10:00:00", "Europe/Berlin"));
+    desk.enter(timed("monrovia", "1960-06-01T09:00:00", "1960-06-01T10:00:00", "Africa/Monrovia"));
     desk.enter(hour("new", 1));
     for _ in 0..4 {
         desk.run().await;
@@ -85,5 +86,35 @@ async fn c13_an_event_that_ends_before_it_starts_is_parked_and_the_rest_goes_on(
     desk.retouch("turned", json!({"colorId": "3"}));
     desk.run().await;
     assert_eq!(desk.titles().await.len(), 3);
+    desk.settled().await;
+}
+
+/// The same of a series with a rule that is none, or from the beginning of time.
+#[tokio::test]
+async fn c13_a_rule_that_is_none_and_a_series_since_the_year_1_are_parked_and_the_rest_goes_on() {
+    let desk = Desk::new().await;
+    desk.lawless();
+    let weekly = |id: &str, day| with(hour(id, day), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"]}));
+    for (id, day) in [("often", 1), ("oops", 2), ("old", 3), ("right", 4)] {
+        desk.enter(weekly(id, day));
+    }
+    desk.after(|_, mut answer| {
+        for event in answer["items"].as_array_mut().into_iter().flatten() {
+            match event["id"].as_str() {
+                Some("often") => event["recurrence"] = json!(["RRULE:FREQ=FORTNIGHTLY"]),
+                Some("oops") => event["recurrence"] = json!(["RRULE:FREQ=DAILY;COUNT=oops"]),
+                Some("old") => {
+                    event["start"] = json!({"date": "0001-06-01"});
+                    event["end"] = json!({"date": "0001-06-02"});
+                    event["recurrence"] = json!(["RRULE:FREQ=DAILY"]);
+                }
+                _ => {}
+            }
+        }
+        answer
+    });
+    let report = desk.run().await;
+    assert_eq!(report.count(Action::CreateLocal), 1, "{report}");
+    assert_eq!(desk.titles().await, ["right"; 4]);
     desk.settled().await;
 }
