@@ -267,7 +267,9 @@ fn zoned(time: Option<&str>, zone: Zone, calendar: Option<&Zone>, what: &str) ->
     let offset = read.time - read.instant().map_err(outside)?.naive_utc();
     match offset.num_seconds() % 60 {
         0 => Ok(read),
-        _ => Err(format!("its {what} is in a time when its zone's offset had seconds, which cannot be written")),
+        _ => Err(format!(
+            "its {what} is in a time when its zone's offset had seconds, which cannot be written"
+        )),
     }
 }
 

@@ -56,7 +56,8 @@ async fn c02_an_event_that_comes_back_after_its_record_was_given_away_overwrites
     assert_eq!(desk.living_in(BOB)[0]["location"], "Bob's office");
     assert!(desk.living().is_empty());
     // What was lost by it is written down.
-    let journal = desk.engine.store().journal(desk.engine.tenant(), &desk.binding.id, None, 100).await.unwrap();
+    let journal =
+        desk.engine.store().journal(desk.engine.tenant(), &desk.binding.id, None, 100).await.unwrap();
     let lost = journal.iter().filter_map(|entry| entry.lost.as_ref());
     assert!(
         lost.filter_map(|fields| fields.get("location")).any(|location| location == "Amy's office"),

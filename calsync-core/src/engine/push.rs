@@ -173,7 +173,9 @@ impl Pass<'_> {
             ErrorKind::QuotaExhausted => Sent::Stop(put_back(entry, self.now() + FORBIDDEN_WAIT), error),
             _ => {
                 let wait = match error.retry() {
-                    Retry::After(wait) => chrono::Duration::from_std(wait).map_or(WAIT_MAX, |wait| wait.min(WAIT_MAX)),
+                    Retry::After(wait) => {
+                        chrono::Duration::from_std(wait).map_or(WAIT_MAX, |wait| wait.min(WAIT_MAX))
+                    }
                     _ => chrono::Duration::zero(),
                 };
                 Sent::Stop(put_back(entry, self.now() + wait), error)

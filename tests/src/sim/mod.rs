@@ -13,10 +13,11 @@ pub mod gate;
 pub mod injector;
 mod oracle;
 pub mod sweep;
+pub mod transport;
 mod user;
 mod wire;
 mod world;
 
-pub use gate::Watch;
 pub use oracle::{Shown, Violation, shown_by, shown_in_crm};
+pub use transport::Watch;
 pub use world::{History, World, WorldSettings, run_history};

@@ -1,8 +1,9 @@
 //! The world of one history: a CRM, Google, and processes that come and go.
 
 use super::crm::{CrmTables, SimHost};
-use super::gate::{Ended, FaultRates, Gate, SimClock, SimStore, SimTransport, Watch, drive, now};
+use super::gate::{Ended, Gate, SimClock, SimStore, drive, now};
 use super::oracle::{self, Violation};
+use super::transport::{FaultRates, SimTransport, Watch};
 use super::user::Users;
 use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
 use calsync_core::binding::{Binding, EditOrDelete, Policy};
