@@ -1,10 +1,10 @@
 //! What is evidence that something is gone, and what comes back after it was.
 
-use super::desk::{BOB, Desk, Way, visit};
+use super::desk::{AMY, BOB, Desk, Way, visit};
 use calsync_core::Binding;
 use calsync_core::plan::Action;
 use calsync_testkit::fake_google::{Fault, FaultKind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A calendar that is not shared any more says 404 to everything, also to a deletion and to the reading after it. That is no
 /// deletion: once the calendar is shared again the event is still there, and nobody would look at it any more.
@@ -30,6 +30,35 @@ async fn c04_a_deletion_in_a_calendar_that_was_just_unshared_is_done_once_it_is_
     desk.run().await;
     assert!(desk.living().is_empty(), "nobody looks at it any more");
     desk.settled().await;
+}
+
+/// Its event was deleted so long ago that it cannot be read any more, and its id is still not free.
+#[tokio::test]
+async fn c15_what_was_deleted_without_a_trace_is_made_anew_under_another_id() {
+    let desk = Desk::new().await;
+    desk.create(&visit("Visit", "2026-12-01T09:00:00")).await;
+    desk.run().await;
+    let id = desk.titled("Visit")["id"].as_str().unwrap().to_owned();
+    desk.engine.unbind(&desk.binding).await.unwrap();
+    desk.remove(&id);
+    desk.fake().user_purge(AMY, &id);
+    let gone = id.clone();
+    desk.before(move |request, fake| {
+        let body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        if request.method() == http::Method::POST && body["id"] == *gone {
+            let (code, reason) = (409, "duplicate".to_owned());
+            fake.inject(Fault::new(FaultKind::Refuse { code, reason, message: String::new() }).on_writes());
+        }
+        Way::Free
+    });
+    let binding = desk.engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    for _ in 0..3 {
+        let _ = desk.try_run_of(&binding).await;
+    }
+    assert_eq!((desk.living().len(), desk.titles().await), (1, vec!["Visit".to_owned()]));
+    assert_ne!(desk.titled("Visit")["id"], json!(id));
+    let report = desk.try_run_of(&binding).await.unwrap();
+    assert!(!report.wrote() && report.error.is_none(), "{report}");
 }
 
 /// The old agent takes the event out of the bin. The record is the new agent's by now, and keeps what that agent wrote.

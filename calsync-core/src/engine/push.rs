@@ -44,7 +44,7 @@ impl Pass<'_> {
             for entry in entries {
                 if entry.state == EntryState::Sent && matches!(entry.intent, Intent::Remote { .. }) {
                     self.hold().await?;
-                    let group = self.read_back(&entry).await?;
+                    let group = self.read_back(&entry, false).await?;
                     self.store_group(group).await?;
                 }
             }
@@ -144,7 +144,7 @@ impl Pass<'_> {
             ErrorKind::PreconditionFailed | ErrorKind::NotFound | ErrorKind::Gone | ErrorKind::Duplicate
         );
         if error.may_have_been_sent() || about_the_record {
-            let readable = self.read_back(entry).await;
+            let readable = self.read_back(entry, error.kind() == ErrorKind::Duplicate).await;
             return Ok(match readable {
                 // It did not arrive, and everything is still as it was: said, and left for the next run.
                 Ok(group) if group.outbox_drop.is_empty() && !group.outbox.is_empty() => {
@@ -183,8 +183,8 @@ impl Pass<'_> {
         })
     }
 
-    /// Settles an entry by what the calendar has now.
-    async fn read_back(&mut self, entry: &Entry) -> Result<Group> {
+    /// Settles an entry by what the calendar has now. `taken` says that the id of what was to be made is not free.
+    async fn read_back(&mut self, entry: &Entry, taken: bool) -> Result<Group> {
         let Intent::Remote { write, .. } = &entry.intent else { return Ok(Group::default()) };
         let found = self.provider.get(&self.binding.target, write.action.id(), &self.effort).await;
         let found = found.map_err(|error| self.about_calendar(error))?;
@@ -193,6 +193,15 @@ impl Pass<'_> {
             self.provider.calendar(&self.binding.target, &self.effort).await?;
         }
         let generation = self.state.listing.generation;
+        // Not free and not there: of something that was deleted so long ago that nothing else is left of it. As after any
+        // deletion, it is made anew under another id.
+        if taken
+            && found.is_none()
+            && let Some(link) = self.link(&entry.record).await?
+        {
+            let outbox_drop = vec![entry.operation.clone()];
+            return Ok(Group { outbox_drop, remote: vec![missing(&link, generation)], ..Group::default() });
+        }
         match settle(entry, found) {
             Settled::Landed(receipt) => self.acknowledged(entry, &receipt).await,
             Settled::NotSent => Ok(put_back(entry, self.now())),
