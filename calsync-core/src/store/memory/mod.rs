@@ -63,6 +63,15 @@ impl MemoryStore {
         })
     }
 
+    /// Another store with the same rows, as a backup of a database is: what happens in one does not show in the other.
+    pub fn copy(&self) -> Self {
+        let Shared { clock, installation, .. } = &*self.shared;
+        let data = Mutex::new(self.data().clone());
+        Self {
+            shared: Arc::new(Shared { clock: Arc::clone(clock), installation: installation.clone(), data }),
+        }
+    }
+
     fn data(&self) -> MutexGuard<'_, Data> {
         // A panic under the lock can only be a bug in here; the tables are still the best answer there is.
         self.shared.data.lock().unwrap_or_else(PoisonError::into_inner)

@@ -13,7 +13,7 @@ use chrono::{DateTime, Duration, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One key to many.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Index<K, V>(BTreeMap<K, BTreeSet<V>>);
 
 impl<K, V> Default for Index<K, V> {
@@ -47,7 +47,7 @@ impl<K: Ord + Clone, V: Ord + Clone> Index<K, V> {
 }
 
 /// Everything.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Data {
     /// Versions of calsync's own table, over all tenants.
     pub(super) version: u64,
@@ -58,7 +58,7 @@ pub(super) struct Data {
 }
 
 /// What belongs to one tenant.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct TenantData {
     pub(super) halt: Option<Halt>,
     pub(super) leases: BTreeMap<String, LeaseRow>,
@@ -69,7 +69,7 @@ pub(super) struct TenantData {
 }
 
 /// The last lease of a name. It stays when the lease is given back, because the next fence must be larger.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct LeaseRow {
     pub(super) owner: Option<String>,
     pub(super) fence: u64,
@@ -78,7 +78,7 @@ pub(super) struct LeaseRow {
 }
 
 /// calsync's own table.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct OwnTable {
     rows: BTreeMap<RecordId, OwnRow>,
     order: BTreeMap<u64, RecordId>,
@@ -145,7 +145,7 @@ impl OwnTable {
 }
 
 /// What belongs to one binding.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct BindingData {
     pub(super) state: BindingState,
     pub(super) links: Links,
@@ -157,7 +157,7 @@ pub(super) struct BindingData {
     pub(super) journal: Vec<JournalEntry>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Links {
     pub(super) by_record: BTreeMap<RecordId, Link>,
     by_key: BTreeMap<RemoteKey, RecordId>,
@@ -217,7 +217,7 @@ impl Links {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Items {
     pub(super) by_key: BTreeMap<RemoteKey, RemoteItem>,
     by_root: Index<RemoteId, RemoteKey>,
@@ -250,7 +250,7 @@ impl Items {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Marks {
     pub(super) by_record: BTreeMap<RecordId, LocalMark>,
     by_root: Index<RecordId, RecordId>,
@@ -284,7 +284,7 @@ impl Marks {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Outbox {
     pub(super) by_sequence: BTreeMap<u64, Entry>,
     by_operation: BTreeMap<OperationId, u64>,
