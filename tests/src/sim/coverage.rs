@@ -59,7 +59,7 @@ kinds! {
     Trouble {
         CrashBefore = "crash before it",
         CrashAfter = "crash after it",
-        AnswerLost = "done, answer lost",
+        AnswerLost = "done, answer lost or no gzip",
         LateSuccess = "timed out, done later",
         Twice = "delivered twice",
         Status400 = "400 invalid",
@@ -84,8 +84,9 @@ kinds! {
         DoneBut503 = "503 after the work",
         Redirect = "302 to elsewhere",
         Html = "200, a page of HTML",
-        Refused = "connection refused",
+        Refused = "no connection: DNS, TLS, refused",
         Reset = "connection reset before",
+        Slow = "slow bytes up to the time limit",
         ShortBody = "body cut, length wrong",
         TooLarge = "body too large",
         GarbageJson = "garbage for JSON",
@@ -98,12 +99,16 @@ kinds! {
         Year1 = "year 1",
         Year9999 = "year 9999",
         OtherEtag = "other etag, same content",
+        SameEtag = "same etag, other content",
+        LongString = "a text of 1 MB",
+        ManyGuests = "3,000 guests",
         DuplicateItems = "items twice on a page",
         ItemMoved = "item moved to next page",
         PageExpired = "page token expired",
         EmptyPage = "empty page, more to come",
         RepeatedPage = "page delivered again",
         EndlessChain = "pages without end",
+        EmptyListing = "the calendar suddenly empty",
         HourAhead = "clock 1 h ahead",
         DayAhead = "clock 1 day ahead",
         HourBack = "clock 1 h back",
@@ -114,6 +119,10 @@ kinds! {
         StoreFails = "I/O error",
         ReadOnly = "store read-only",
         CrmFails = "the CRM fails",
+        CrmHangs = "the CRM hangs for 5 min",
+        StoreBack = "store back at an older copy",
+        StoreLost = "calsync's rows lost, bound anew",
+        StoreCopied = "a copy of the store syncs too",
         SecondWorker = "a second worker",
         LeaseLost = "lease lost to another",
         UserEdits = "people edit meanwhile",
@@ -177,7 +186,10 @@ pub fn reach(trouble: Trouble, step: Step) -> Result<(), &'static str> {
         | T::DecadeAhead
         | T::SecondWorker
         | T::UserEdits
-        | T::SettingsChanged => Ok(()),
+        | T::SettingsChanged
+        | T::StoreBack
+        | T::StoreLost
+        | T::StoreCopied => Ok(()),
         T::CrashAfter => {
             only(step.has_effect(), "a reading leaves nothing: dying after it is dying before the next step")
         }
@@ -214,6 +226,7 @@ pub fn reach(trouble: Trouble, step: Step) -> Result<(), &'static str> {
         | T::Html
         | T::Refused
         | T::Reset
+        | T::Slow
         | T::TooLarge
         | T::Skew => only(step.is_request(), "nothing goes over the wire to Google"),
         T::ShortBody | T::GarbageJson => only(step.is_request() && step != Step::Delete, "there is no body"),
@@ -226,18 +239,25 @@ pub fn reach(trouble: Trouble, step: Step) -> Result<(), &'static str> {
         | T::EndBeforeStart
         | T::Year1
         | T::Year9999
-        | T::OtherEtag => only(step.shows_events(), "its answer holds no event"),
+        | T::OtherEtag
+        | T::SameEtag
+        | T::LongString
+        | T::ManyGuests => only(step.shows_events(), "its answer holds no event"),
         T::DuplicateItems
         | T::ItemMoved
         | T::PageExpired
         | T::EmptyPage
         | T::RepeatedPage
         | T::EndlessChain => only(step.is_list(), "it has no pages"),
+        T::EmptyListing => only(
+            step == Step::ListFull,
+            "no listing of everything: a listing of changes without any is what nothing new looks like",
+        ),
         T::Busy | T::StoreFails => only(step.is_store(), "it is no call of the store"),
         T::Full | T::ReadOnly => {
             only(step.is_store() && step.has_effect(), "only writes need room or leave to write")
         }
-        T::CrmFails => only(step.is_host(), "it does not ask the CRM"),
+        T::CrmFails | T::CrmHangs => only(step.is_host(), "it does not ask the CRM"),
         T::LeaseLost => only(step != Step::Lease, "it is not held yet"),
         T::TokenRevoked => only(step.is_request(), "access is used in requests to Google only"),
         T::Unshared | T::ScopeReduced => only(step.is_api(), "rights are asked for in calls of the API only"),
@@ -246,22 +266,36 @@ pub fn reach(trouble: Trouble, step: Step) -> Result<(), &'static str> {
 
 /// How often each cell was met.
 #[derive(Clone, Debug, Default)]
-pub struct Coverage(BTreeMap<(Trouble, Step), u64>);
+pub struct Coverage {
+    hits: BTreeMap<(Trouble, Step), u64>,
+    only: String,
+}
 
 impl Coverage {
+    /// Nothing yet, and to be met only faults with this in their names.
+    pub fn only(name: impl Into<String>) -> Self {
+        Self { hits: BTreeMap::new(), only: name.into() }
+    }
+
     /// Another meeting.
     pub fn hit(&mut self, trouble: Trouble, step: Step) {
-        *self.0.entry((trouble, step)).or_default() += 1;
+        *self.hits.entry((trouble, step)).or_default() += 1;
     }
 
     /// How often this cell was met.
     pub fn of(&self, trouble: Trouble, step: Step) -> u64 {
-        self.0.get(&(trouble, step)).copied().unwrap_or_default()
+        self.hits.get(&(trouble, step)).copied().unwrap_or_default()
+    }
+
+    /// The cells that were met although [`reach`] says that they do not exist.
+    pub fn impossible(&self) -> Vec<(Trouble, Step)> {
+        self.hits.keys().copied().filter(|(trouble, step)| reach(*trouble, *step).is_err()).collect()
     }
 
     /// The cells that exist and were met less than `wanted` times.
     pub fn open(&self, wanted: u64) -> Vec<(Trouble, Step)> {
-        cells().filter(|(trouble, step)| self.of(*trouble, *step) < wanted).collect()
+        let wanted_at_all = |trouble: Trouble| trouble.name().contains(&self.only);
+        cells().filter(|(t, step)| wanted_at_all(*t) && self.of(*t, *step) < wanted).collect()
     }
 }
 

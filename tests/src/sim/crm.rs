@@ -24,6 +24,12 @@ impl CrmTables {
         Self { appointments, done: Arc::default() }
     }
 
+    /// Other tables with the same rows.
+    pub fn copy(&self) -> Self {
+        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Self { appointments: self.appointments.copy(), done: Arc::new(Mutex::new(done)) }
+    }
+
     /// Writes that were carried out so far.
     pub fn writes(&self) -> usize {
         self.done.lock().unwrap_or_else(PoisonError::into_inner).len()

@@ -118,6 +118,12 @@ impl Gate {
                 self.lock().afterwards = Some((trouble, step));
                 return None;
             }
+            // The process dies, and whoever drove it does the rest.
+            Trouble::StoreBack | Trouble::StoreLost => {
+                injector.hit(trouble, step);
+                self.lock().orders.push(Order { trouble, event });
+                self.die().await;
+            }
             _ if is_order(trouble) => {
                 injector.hit(trouble, step);
                 self.order(Order { trouble, event }).await;
@@ -308,6 +314,8 @@ fn is_order(trouble: Trouble) -> bool {
             | T::HourBack
             | T::DecadeAhead
             | T::SecondWorker
+            | T::CrmHangs
+            | T::StoreCopied
             | T::LeaseLost
             | T::UserEdits
             | T::SettingsChanged

@@ -14,6 +14,7 @@ pub mod injector;
 mod oracle;
 pub mod sweep;
 pub mod transport;
+mod upheaval;
 mod user;
 mod wire;
 mod world;

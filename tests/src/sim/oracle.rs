@@ -207,7 +207,7 @@ fn nothing_is_lost(
     for written in users.written.iter().filter(|written| !users.loose.contains(&written.entity)) {
         last.entry((&written.entity, written.unit)).or_default().push(written);
     }
-    let mut journal = Vec::new();
+    let mut journal = users.kept.clone();
     for binding in &world.bindings {
         journal.extend(
             now(world.store.journal(&"default".into(), &binding.id, None, 100_000)).expect("readable"),

@@ -8,12 +8,16 @@ use super::coverage::{Coverage, Step, Trouble};
 use super::gate::{Ended, drive, now};
 use super::injector::{Injector, Order};
 use super::oracle::{self, Violation};
+use super::upheaval::Copies;
 use super::user::Users;
 use super::world::{CALENDARS, World, WorldSettings};
 use calsync_core::binding::Policy;
 use calsync_core::clock::{Clock, EntropyExt};
 use calsync_core::engine::Engine;
+use calsync_core::guard::Over;
+use calsync_core::limits::Allowance;
 use calsync_core::model::Status;
+use calsync_core::plan::Action;
 use calsync_core::report::Report;
 use calsync_core::store::{EntryState, Store};
 use calsync_core::{ErrorKind, RecordId};
@@ -22,6 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const ROUNDS: u64 = 4;
+
+/// Few enough for people to go beyond.
+const TIGHT: Allowance = Allowance { count: 2, percent: 0 };
 
 /// What a history came to.
 #[derive(Debug)]
@@ -38,15 +45,19 @@ pub struct Swept {
 /// The invariant that it breaks, with what was met.
 pub fn sweep_history(seed: u64, coverage: Coverage, wanted: u64) -> Result<Swept, Violation> {
     let open = coverage.open(wanted);
-    let only_host = open.iter().all(|(_, step)| *step >= Step::HostChanges);
-    let settings =
-        WorldSettings { own_tables: only_host || seed.is_multiple_of(3), ..WorldSettings::of(seed) };
+    let only_own = open.iter().all(|(t, step)| *step >= Step::HostChanges || *t == Trouble::StoreLost);
+    let of_seed = WorldSettings::of(seed);
+    // In half of the histories the guards hold back what goes beyond two deletions.
+    let deletions_max = if seed.is_multiple_of(2) { TIGHT } else { of_seed.deletions_max };
+    let settings = WorldSettings { own_tables: only_own || seed.is_multiple_of(3), deletions_max, ..of_seed };
     let injector = Arc::new(Injector::new(seed, coverage));
     let mut history = History {
         world: World::new(seed, settings, None),
         users: Users::default(),
         injector: Arc::clone(&injector),
         off: chrono::Duration::zero(),
+        copies: Copies::default(),
+        tight: seed.is_multiple_of(2),
     };
     let ended = history.play(wanted);
     let (coverage, tale) = (injector.coverage(), injector.tale());
@@ -65,23 +76,60 @@ struct History {
     injector: Arc<Injector>,
     /// By how much the clock is to be set right after the run.
     off: chrono::Duration,
+    copies: Copies,
+    /// Whether the guards let two deletions pass.
+    tight: bool,
 }
 
 impl History {
     fn play(&mut self, wanted: u64) -> Result<(), Violation> {
-        let desk = self.world.desk();
+        let mut desk = self.world.desk();
+        if self.injector.coverage().open(wanted).iter().any(|(trouble, _)| *trouble == Trouble::EmptyListing)
+        {
+            self.fill();
+        }
         for round in 0..ROUNDS {
             self.people_work(&desk, round);
+            self.copies.back_up(&self.world, &self.users);
             for at in 0..CALENDARS.len() {
                 if self.world.chance.below(3) > 0 {
-                    self.injector.arm(&self.injector.coverage().open(wanted));
+                    let own_tables = self.world.crm.is_some();
+                    self.injector.arm(&self.injector.coverage().open(wanted), own_tables);
                     self.run(&desk, at, round)?;
+                    // The CRM may be another one by now.
+                    desk = self.world.desk();
+                    self.copies.run_twin(&mut self.world);
                 }
             }
+            // In the middle of some everything comes to rest: what is touched or deleted from then on, was settled before.
+            if round == 1 && self.world.seed.is_multiple_of(3) {
+                self.rest()?;
+            }
         }
+        self.rest()
+    }
+
+    fn rest(&mut self) -> Result<(), Violation> {
+        let desk = self.world.desk();
+        self.set_right(&desk)?;
+        self.copies.part(&mut self.world, &mut self.users)?;
         self.set_right(&desk)?;
         self.world.come_to_rest()?;
-        oracle::check(&self.world, &desk, &self.users)
+        oracle::check(&self.world, &desk, &self.users)?;
+        self.users.rested();
+        self.copies.rested();
+        Ok(())
+    }
+
+    /// More events than may be missing from a listing without anybody's doubt.
+    fn fill(&mut self) {
+        for day in 1..=12 {
+            let (entity, title) = (format!("f{day}"), format!("filled{day}"));
+            let event = json!({"summary": title, "description": entity,
+                "start": {"date": format!("2026-12-{day:02}")}, "end": {"date": format!("2026-12-{:02}", day + 1)}});
+            let _ = self.world.google().user_insert(self.world.clock.now(), CALENDARS[0].1, &event);
+            self.users.entered(&entity, &title);
+        }
     }
 
     fn people_work(&mut self, desk: &Engine, round: u64) {
@@ -115,7 +163,6 @@ impl History {
         }
         for (calendar, id, entity) in lost {
             self.gone(calendar, &id, &entity, true);
-            self.world.google().expire_sync_tokens_of(calendar);
         }
         self.tell();
     }
@@ -132,14 +179,17 @@ impl History {
         if google.user_delete(at, calendar, id).is_ok() {
             self.users.loosen(entity, "delete in Google");
         }
+        // Gone without a trace is what was deleted longer ago than any place in the list of changes.
         if purge {
             google.user_purge(calendar, id);
+            google.expire_sync_tokens_of(calendar);
         }
     }
 
     fn run(&mut self, desk: &Engine, at: usize, round: u64) -> Result<(), Violation> {
         let binding = self.world.bindings[at].clone();
         let (engine, gate) = self.world.process(true);
+        let allowed = self.allowed(&engine, at);
         gate.attach(Arc::clone(&self.injector), true);
         // A run that takes its time has to renew its lease.
         let slow = (self.world.chance.below(3) == 0).then(|| 4 + self.world.chance.below(60));
@@ -153,6 +203,14 @@ impl History {
                 self.world.clock.advance(Duration::from_secs(45));
             }
         });
+        // A process that died with its store.
+        for order in gate.take_orders() {
+            match order.trouble {
+                Trouble::StoreBack => self.copies.go_back(&mut self.world, &mut self.users),
+                Trouble::StoreLost => self.copies.lose(&mut self.world, &mut self.users),
+                _ => {}
+            }
+        }
         self.injector.calm();
         self.tell();
         for late in self.injector.due(true) {
@@ -168,7 +226,10 @@ impl History {
         );
         match ended {
             Ended::Crashed => self.world.clock.advance(Duration::from_secs(180)),
-            Ended::Finished(Ok(report)) => self.world.tell(&report),
+            Ended::Finished(Ok(report)) => {
+                self.world.tell(&report);
+                bounded(&report, allowed)?;
+            }
             Ended::Finished(Err(error)) => {
                 self.world.tell(&error);
                 if error.kind() == ErrorKind::Invariant {
@@ -182,6 +243,12 @@ impl History {
         Ok(())
     }
 
+    /// How many deletions a run may decide on each side; nothing where it is not to be counted.
+    fn allowed(&self, engine: &Engine, at: usize) -> Option<u64> {
+        let state = now(engine.state(&self.world.bindings[at])).ok()?;
+        (self.tight && state.guard.confirmed.is_empty()).then_some(TIGHT.count.into())
+    }
+
     fn carry_out(&mut self, order: &Order, desk: &Engine, at: usize, round: u64) {
         let clock = Arc::clone(&self.world.clock);
         match order.trouble {
@@ -193,6 +260,8 @@ impl History {
                 self.off -= chrono::Duration::days(3650);
             }
             Trouble::SecondWorker => self.second_worker(at),
+            Trouble::CrmHangs => clock.advance(Duration::from_secs(300)),
+            Trouble::StoreCopied => self.copies.copy_on(&mut self.world, &self.users),
             Trouble::LeaseLost => {
                 clock.advance(Duration::from_secs(130));
                 self.second_worker(at);
@@ -253,14 +322,32 @@ impl History {
             }
         }
         self.world.clock.advance(Duration::from_secs(2 * 3600));
-        for _ in 0..2 {
+        // What was new while a calendar was listed as empty comes with no listing of changes.
+        for calendar in self.injector.take_emptied() {
+            self.world.google().expire_sync_tokens_of(&calendar);
+        }
+        for round in 0..12 {
+            let mut held = false;
             for at in 0..CALENDARS.len() {
-                self.run_in_the_end(at)?;
+                let report = self.run_in_the_end(at)?;
+                held |= !report.held.is_empty();
+                self.confirm(at, &report, round);
             }
             self.touch_refused(desk);
+            if round > 0 && !held {
+                break;
+            }
         }
         self.tell();
         Ok(())
+    }
+
+    /// A person says yes to what is held back, once it is sure that it is no passing trouble.
+    fn confirm(&mut self, at: usize, report: &Report, round: u32) {
+        let (engine, _) = self.world.process(false);
+        for held in report.held.iter().filter(|held| held.over != Over::Listing || round > 2) {
+            let _ = now(engine.confirm(&self.world.bindings[at], held));
+        }
     }
 
     /// A lease that was taken while the clock was years ahead is cut to its length by the first who asks for it.
@@ -291,6 +378,18 @@ impl History {
             }
         }
     }
+}
+
+/// C9: without a person's yes no run decides on more deletions than it may, on either side.
+fn bounded(report: &Report, allowed: Option<u64>) -> Result<(), Violation> {
+    let Some(allowed) = allowed else { return Ok(()) };
+    for action in [Action::DeleteLocal, Action::DeleteRemote] {
+        let rows = report.rows.iter().filter(|row| row.action == action && row.slot.is_none() && !row.again);
+        if rows.count() as u64 > allowed {
+            return Err(Violation::new("C9", format!("more than {allowed} deletions: {report}")));
+        }
+    }
+    Ok(())
 }
 
 fn touch_in_crm(desk: &Engine, record: &RecordId, users: &mut Users) {

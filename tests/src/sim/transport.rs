@@ -3,11 +3,11 @@
 //! Two kinds of disturbance: rates, drawn anew for each request, for histories in which anything may fail at any time; and what
 //! an [injector](super::injector) has armed, for those that are directed at one fault and one kind of request.
 
-use super::coverage::Trouble;
+use super::coverage::{Step, Trouble};
 use super::gate::{Gate, SimClock};
 use super::injector::{Injector, Order};
 use super::wire::{self, Sent};
-use crate::fake_google::{Delivery, FakeGoogle};
+use crate::fake_google::{Delivery, FakeGoogle, Fault as Injected, FaultKind, Route};
 use async_trait::async_trait;
 use bytes::Bytes;
 use calsync_core::clock::{Clock, EntropyExt, SeededEntropy};
@@ -160,8 +160,13 @@ impl SimTransport {
             self.gate.order(Order { trouble, event }).await;
         }
         let sent = {
+            let lists = about.step == Step::ListFull;
             let mut fake = self.fake.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            wire::before(trouble, &about, &request, injector, &mut fake, &self.clock)
+            let sent = wire::before(trouble, &about, &request, injector, &mut fake, &self.clock);
+            if lists && injector.lasting(&about.calendar) == Some(Trouble::EmptyListing) {
+                fake.inject(Injected::new(FaultKind::EmptyListing).on(Route::ListEvents));
+            }
+            sent
         };
         let answer = match sent {
             Sent::Answered(answer) => answer,
@@ -178,7 +183,7 @@ impl SimTransport {
         self.gate.pass().await;
         // The only error there is a store's.
         let _ = self.gate.happened().await;
-        wire::after(trouble, &about, answer, injector)
+        wire::after(trouble, &about, answer, injector, &self.clock)
     }
 
     fn fault(&self) -> Fault {

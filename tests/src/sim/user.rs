@@ -7,6 +7,7 @@ use super::world::{CALENDARS, World, time};
 use calsync_core::clock::EntropyExt;
 use calsync_core::engine::Engine;
 use calsync_core::model::{Appointment, Attendee, Recurrence, Slot, When};
+use calsync_core::store::JournalEntry;
 use calsync_core::{RecordId, Zone, calendar};
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
 use serde_json::{Value, json};
@@ -38,8 +39,12 @@ pub(super) struct Users {
     pub deleted: std::collections::BTreeMap<String, u64>,
     /// Series that were split: their token may stand in occurrences of the other half.
     pub(super) split: std::collections::BTreeSet<String>,
+    /// Values that a store which is no more kept in its journal.
+    pub(super) kept: Vec<JournalEntry>,
+    /// Everything that was touched, in order.
+    pub(super) trail: Vec<String>,
     /// Appointments that were touched by anything since the last rest.
-    touched: std::collections::BTreeSet<String>,
+    pub(super) touched: std::collections::BTreeSet<String>,
     /// What happened, for a failing seed.
     pub log: Vec<String>,
 }
@@ -62,6 +67,12 @@ impl Users {
         self.loose.insert(entity.to_owned());
     }
 
+    /// Somebody entered this in Google.
+    pub(super) fn entered(&mut self, entity: &str, title: &str) {
+        self.touch(entity, "create in Google");
+        self.wrote(entity, "summary", title);
+    }
+
     fn token(&mut self, kind: &str) -> String {
         self.next += 1;
         format!("{kind}{}", self.next)
@@ -69,6 +80,7 @@ impl Users {
 
     fn touch(&mut self, entity: &str, what: &str) {
         self.count += 1;
+        self.trail.push(entity.to_owned());
         self.log.push(format!("{} {entity}: {what}", self.epoch));
         if !self.touched.insert(entity.to_owned()) {
             self.deleted.remove(entity);
@@ -301,8 +313,7 @@ impl Users {
                 event["recurrence"] = json!([rule]);
             }
             if google.user_insert(now, calendar, &event).is_ok() {
-                self.touch(&entity, "create in Google");
-                self.wrote(&entity, "summary", &title);
+                self.entered(&entity, &title);
             }
             return;
         }

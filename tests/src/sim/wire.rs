@@ -9,6 +9,9 @@ use calsync_core::clock::Clock;
 use calsync_core::http::TransportError;
 use serde_json::{Value, json};
 
+/// The longest that one request may take (S13).
+const TIME_MAX: std::time::Duration = std::time::Duration::from_secs(120);
+
 /// What a request is about.
 #[derive(Clone, Debug)]
 pub(super) struct About {
@@ -37,6 +40,8 @@ impl About {
         let event = segment(5);
         let step = match (request.method().as_str(), path.ends_with("/events"), &event) {
             _ if path == "/token" => Step::Token,
+            // What calsync wants to know of a calendar stands in the head of its listing.
+            ("GET", true, _) if has("fields=accessRole") => Step::Calendar,
             ("GET", true, _) if has("syncToken=") => Step::ListChanges,
             ("GET", true, _) => Step::ListFull,
             ("GET", _, Some(_)) => Step::Get,
@@ -180,6 +185,11 @@ pub(super) fn before(
             injector.set_skew();
             Sent::Goes
         }
+        T::EmptyListing => {
+            injector.lasts(trouble, &about.calendar);
+            injector.emptied(&about.calendar);
+            Sent::Goes
+        }
         T::Unshared | T::ScopeReduced | T::EndlessChain => {
             injector.lasts(trouble, &about.calendar);
             match lasting(about, injector, clock) {
@@ -215,6 +225,7 @@ pub(super) fn after(
     about: &About,
     mut answer: http::Response<Bytes>,
     injector: &Injector,
+    clock: &SimClock,
 ) -> Result<http::Response<Bytes>, TransportError> {
     use Trouble as T;
     let step = about.step;
@@ -227,6 +238,10 @@ pub(super) fn after(
     let Some(trouble) = trouble else { return Ok(answer) };
     let failed = match trouble {
         T::AnswerLost => Some(broken("connection reset", true, false)),
+        T::Slow => {
+            clock.advance(TIME_MAX);
+            Some(broken("timed out", true, false))
+        }
         T::TooLarge => Some(broken("the answer is larger than 33554432 bytes", true, true)),
         _ => None,
     };
@@ -282,6 +297,9 @@ fn waits_for_an_answer(trouble: Trouble) -> bool {
             | T::Year1
             | T::Year9999
             | T::OtherEtag
+            | T::SameEtag
+            | T::LongString
+            | T::ManyGuests
             | T::DuplicateItems
             | T::ItemMoved
             | T::EmptyPage
@@ -397,6 +415,13 @@ fn event(
         Trouble::EndBeforeStart => event["end"] = at("1999"),
         Trouble::Year1 => (event["start"], event["end"]) = (at("0001"), at("0001")),
         Trouble::Year9999 => (event["start"], event["end"]) = (at("9999"), at("9999")),
+        Trouble::SameEtag => event["location"] = json!("not what it was under this etag"),
+        Trouble::LongString => event["location"] = json!("long ".repeat(200_000)),
+        Trouble::ManyGuests => {
+            let guest =
+                |n: u32| json!({"email": format!("guest{n}@many.example"), "responseStatus": "accepted"});
+            event["attendees"] = (0..3_000).map(guest).collect();
+        }
         _ => event["etag"] = json!("\"another\""),
     }
     let id = event["id"].as_str()?.to_owned();

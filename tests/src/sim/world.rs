@@ -42,6 +42,17 @@ pub struct WorldSettings {
     pub splits: bool,
     /// Whether the CRM has tables of its own.
     pub own_tables: bool,
+    /// What one run, and one hour, may delete on each side.
+    pub deletions_max: Allowance,
+}
+
+/// The settings that all bindings of a world share.
+#[derive(Clone, Copy, Debug)]
+struct Terms {
+    policy: Policy,
+    edit_or_delete: EditOrDelete,
+    mail: Mail,
+    deletions_max: Allowance,
 }
 
 impl WorldSettings {
@@ -61,11 +72,28 @@ impl WorldSettings {
         let calm = FaultRates { sync_tokens_expire: 10, ..FaultRates::default() };
         let splits = !(seed / 4).is_multiple_of(4);
         let own_tables = (seed / 16).is_multiple_of(3);
+        let deletions_max = Allowance { count: 1_000, percent: 100 };
         match seed % 4 {
-            0 => Self { steps: 14, faults: calm, crashes: 0, between: false, splits, own_tables },
-            1 => Self { steps: 16, faults, crashes: 0, between: true, splits, own_tables },
-            2 => Self { steps: 16, faults: calm, crashes: 600, between: true, splits, own_tables },
-            _ => Self { steps: 20, faults, crashes: 400, between: true, splits, own_tables },
+            0 => Self {
+                steps: 14,
+                faults: calm,
+                crashes: 0,
+                between: false,
+                splits,
+                own_tables,
+                deletions_max,
+            },
+            1 => Self { steps: 16, faults, crashes: 0, between: true, splits, own_tables, deletions_max },
+            2 => Self {
+                steps: 16,
+                faults: calm,
+                crashes: 600,
+                between: true,
+                splits,
+                own_tables,
+                deletions_max,
+            },
+            _ => Self { steps: 20, faults, crashes: 400, between: true, splits, own_tables, deletions_max },
         }
     }
 }
@@ -94,6 +122,7 @@ pub struct World {
     /// Whether people split series ("this and following").
     pub splits: bool,
     incarnation: u64,
+    terms: Terms,
 }
 
 /// What a history came to.
@@ -140,6 +169,11 @@ impl World {
         let crm = settings
             .own_tables
             .then(|| CrmTables::new(MemoryStore::new(clock.clone(), format!("crm-{seed}").into())));
+        let policy = [Policy::Remote, Policy::Local, Policy::Newest][chance.below(3) as usize];
+        let edit_or_delete =
+            [EditOrDelete::EditWins, EditOrDelete::DeleteWins][usize::from(chance.below(4) == 0)];
+        let mail = if seed.is_multiple_of(5) { Mail::Guests } else { Mail::Nobody };
+        let terms = Terms { policy, edit_or_delete, mail, deletions_max: settings.deletions_max };
         let mut world = Self {
             seed,
             clock,
@@ -152,23 +186,36 @@ impl World {
             watch,
             splits: settings.splits,
             incarnation: 0,
+            terms,
         };
-        let (engine, _) = world.process(false);
-        let policy = [Policy::Remote, Policy::Local, Policy::Newest][world.chance.below(3) as usize];
-        let edit_or_delete =
-            [EditOrDelete::EditWins, EditOrDelete::DeleteWins][usize::from(world.chance.below(4) == 0)];
+        world.bind();
+        world
+    }
+
+    /// A store of this installation in which there is nothing.
+    pub(super) fn empty_store(&self) -> MemoryStore {
+        MemoryStore::new(self.clock.clone(), format!("installation-{}", self.seed).into())
+    }
+
+    /// Binds all calendars in a store that knows nothing of them.
+    ///
+    /// # Panics
+    /// As [`World::new`].
+    #[allow(clippy::expect_used)]
+    pub(super) fn bind(&mut self) {
+        let (engine, _) = self.process(false);
+        let Terms { policy, edit_or_delete, mail, deletions_max } = self.terms;
+        self.bindings.clear();
         for (agent, calendar) in CALENDARS {
-            let mail = if seed.is_multiple_of(5) { Mail::Guests } else { Mail::Nobody };
             let new = Binding::two_way(agent)
                 .to(agent, calendar)
                 .policy(policy)
                 .edit_or_delete(edit_or_delete)
                 .mail(mail)
                 .push_past(true)
-                .deletions_max(Allowance { count: 1_000, percent: 100 });
-            world.bindings.push(now(engine.bind(new)).expect("a binding"));
+                .deletions_max(deletions_max);
+            self.bindings.push(now(engine.bind(new)).expect("a binding"));
         }
-        world
     }
 
     /// The appointments of the CRM, wherever they are.
@@ -191,14 +238,25 @@ impl World {
     /// As [`World::new`].
     #[allow(clippy::expect_used)]
     pub fn process(&mut self, yields: bool) -> (Engine, Arc<Gate>) {
+        self.process_of(self.store.clone(), self.crm.clone(), yields)
+    }
+
+    /// A process that works with another store.
+    #[allow(clippy::expect_used)]
+    pub(super) fn process_of(
+        &mut self,
+        store: MemoryStore,
+        crm: Option<CrmTables>,
+        yields: bool,
+    ) -> (Engine, Arc<Gate>) {
         let gate = Gate::new(yields);
         self.incarnation += 1;
         let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation));
-        let mut builder = Engine::builder(SimStore { inner: self.store.clone(), tap: Arc::clone(&gate) })
+        let mut builder = Engine::builder(SimStore { inner: store, tap: Arc::clone(&gate) })
             .clock(self.clock.clone())
             .entropy(entropy.clone())
             .page_records_max(3);
-        if let Some(crm) = self.crm.clone() {
+        if let Some(crm) = crm {
             builder = builder.host(SimHost { crm, gate: Arc::clone(&gate) });
         }
         for (owner, _) in CALENDARS {
@@ -284,7 +342,7 @@ impl World {
     }
 
     /// Writes that were carried out so far: to Google, and to a CRM with tables of its own.
-    fn writes(&self) -> usize {
+    pub(super) fn writes(&self) -> usize {
         let to_google = self.google().journal().iter().filter(|entry| entry.wrote()).count();
         to_google + self.crm.as_ref().map_or(0, CrmTables::writes)
     }
