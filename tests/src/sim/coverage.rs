@@ -133,6 +133,14 @@ kinds! {
     }
 }
 
+impl Trouble {
+    /// What befalls a store as a whole is met again and again in histories of its own, and not together with other faults:
+    /// what both do together is not claimed yet.
+    pub fn comes_alone(self) -> bool {
+        matches!(self, Self::StoreBack | Self::StoreLost | Self::StoreCopied)
+    }
+}
+
 impl Step {
     /// A request to Google.
     pub fn is_request(self) -> bool {
@@ -268,13 +276,13 @@ pub fn reach(trouble: Trouble, step: Step) -> Result<(), &'static str> {
 #[derive(Clone, Debug, Default)]
 pub struct Coverage {
     hits: BTreeMap<(Trouble, Step), u64>,
-    only: String,
+    alone: Option<Trouble>,
 }
 
 impl Coverage {
-    /// Nothing yet, and to be met only faults with this in their names.
-    pub fn only(name: impl Into<String>) -> Self {
-        Self { hits: BTreeMap::new(), only: name.into() }
+    /// From now on only this fault is to be met, or all but those that [come alone](Trouble::comes_alone).
+    pub fn meet(&mut self, alone: Option<Trouble>) {
+        self.alone = alone;
     }
 
     /// Another meeting.
@@ -292,10 +300,10 @@ impl Coverage {
         self.hits.keys().copied().filter(|(trouble, step)| reach(*trouble, *step).is_err()).collect()
     }
 
-    /// The cells that exist and were met less than `wanted` times.
+    /// The cells that exist, are to be met now, and were met less than `wanted` times.
     pub fn open(&self, wanted: u64) -> Vec<(Trouble, Step)> {
-        let wanted_at_all = |trouble: Trouble| trouble.name().contains(&self.only);
-        cells().filter(|(t, step)| wanted_at_all(*t) && self.of(*t, *step) < wanted).collect()
+        let now = |trouble: Trouble| self.alone.map_or(!trouble.comes_alone(), |alone| alone == trouble);
+        cells().filter(|(t, step)| now(*t) && self.of(*t, *step) < wanted).collect()
     }
 }
 

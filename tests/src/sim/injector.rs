@@ -40,7 +40,7 @@ struct Inner {
     late: Vec<(u64, http::Request<Bytes>)>,
     carried: Vec<(String, Value)>,
     bent: BTreeSet<(String, String)>,
-    emptied: BTreeSet<String>,
+    unlisted: BTreeSet<String>,
     coverage: Coverage,
     tale: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl Injector {
             late: Vec::new(),
             carried: Vec::new(),
             bent: BTreeSet::new(),
-            emptied: BTreeSet::new(),
+            unlisted: BTreeSet::new(),
             coverage,
             tale: Vec::new(),
         }))
@@ -206,14 +206,14 @@ impl Injector {
         std::mem::take(&mut self.lock().bent)
     }
 
-    /// This calendar was listed as empty: what was new in it then comes with no listing of changes.
-    pub fn emptied(&self, calendar: &str) {
-        self.lock().emptied.insert(calendar.to_owned());
+    /// Something of this calendar comes with no listing of changes.
+    pub fn unlisted(&self, calendar: &str) {
+        self.lock().unlisted.insert(calendar.to_owned());
     }
 
-    /// The calendars that were listed as empty.
-    pub fn take_emptied(&self) -> BTreeSet<String> {
-        std::mem::take(&mut self.lock().emptied)
+    /// The calendars that have to be listed as a whole to be known.
+    pub fn take_unlisted(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.lock().unlisted)
     }
 
     /// A number below `limit`.

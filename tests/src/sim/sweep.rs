@@ -183,6 +183,8 @@ impl History {
         if purge {
             google.user_purge(calendar, id);
             google.expire_sync_tokens_of(calendar);
+            // A listing that has shown it already goes on, and nothing would tell of it.
+            self.injector.unlisted(calendar);
         }
     }
 
@@ -322,8 +324,8 @@ impl History {
             }
         }
         self.world.clock.advance(Duration::from_secs(2 * 3600));
-        // What was new while a calendar was listed as empty comes with no listing of changes.
-        for calendar in self.injector.take_emptied() {
+        // What was new while a calendar was listed as empty, or left no trace, comes with no listing of changes.
+        for calendar in self.injector.take_unlisted() {
             self.world.google().expire_sync_tokens_of(&calendar);
         }
         for round in 0..12 {

@@ -81,6 +81,10 @@ impl Copies {
         for entity in unsettled {
             users.loosen(&entity, "calsync forgot what it was");
         }
+        // What is edited or deleted from now on may meet the time in which calsync knows nothing.
+        let all = users.trail.clone();
+        users.vague.extend(all.iter().cloned());
+        users.touched.extend(all);
         world.tell(&"the store is lost, and everything is bound anew");
     }
 

@@ -35,6 +35,8 @@ pub(super) struct Users {
     pub written: Vec<Written>,
     /// Appointments about whose values nothing is claimed any more: deleted, cancelled, split or handed over.
     pub loose: std::collections::BTreeSet<String>,
+    /// Appointments that must be there, and of whose values nothing is claimed.
+    pub(super) vague: std::collections::BTreeSet<String>,
     /// Appointments that somebody deleted while both sides were at rest and nobody touched since.
     pub deleted: std::collections::BTreeMap<String, u64>,
     /// Series that were split: their token may stand in occurrences of the other half.

@@ -187,7 +187,7 @@ pub(super) fn before(
         }
         T::EmptyListing => {
             injector.lasts(trouble, &about.calendar);
-            injector.emptied(&about.calendar);
+            injector.unlisted(&about.calendar);
             Sent::Goes
         }
         T::Unshared | T::ScopeReduced | T::EndlessChain => {
