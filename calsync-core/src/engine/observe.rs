@@ -269,7 +269,11 @@ impl Pass<'_> {
         if !found.is_empty() {
             let records: Vec<_> = found.keys().cloned().collect();
             for linked in store.links(&self.binding.tenant, &self.binding.id, &records).await? {
-                found.remove(&linked.record);
+                // Made anew later than the link knows: the store went back to a time before that, and what it links was deleted.
+                match found.get(&linked.record) {
+                    Some(newer) if newer.incarnation > linked.incarnation => group.forget.push(linked.key),
+                    _ => _ = found.remove(&linked.record),
+                }
             }
             group.links.extend(found.into_values().map(LinkPut::from));
         }

@@ -206,7 +206,8 @@ impl Pass<'_> {
             Settled::Landed(receipt) => self.acknowledged(entry, &receipt).await,
             Settled::NotSent => Ok(put_back(entry, self.now())),
             Settled::Replan(found) => {
-                let link = self.link(&entry.record).await?;
+                // What was meant for an event that is not linked any more says nothing about the one that is.
+                let link = self.link(&entry.record).await?.filter(|link| link.remote == *write.action.id());
                 let mut group = Group { outbox_drop: vec![entry.operation.clone()], ..Group::default() };
                 match (found, link) {
                     (Some(found), link) => {
