@@ -179,17 +179,24 @@ fn appointment(
     Ok((appointment, writable))
 }
 
-/// Whether a line of a recurrence can be one. A rule that is none would be written to the CRM, and refused by every calendar that
-/// it is to go to from there.
+/// Whether a line of a recurrence can be one. A rule with a frequency or a count that is none would be written to the CRM, and
+/// refused by every calendar that it is to go to from there. Google gives out lines that lack a frequency and mean dates
+/// (allenporter/gcal_sync #327): they are kept as they are.
 fn legible(line: &str) -> bool {
     let (name, value) = line.split_once(':').unwrap_or((line, ""));
-    let rule = name.split(';').next().is_some_and(|name| matches!(name.trim(), "RRULE" | "EXRULE"));
+    let named =
+        |name: &str, one_of: &[&str]| one_of.iter().any(|other| name.trim().eq_ignore_ascii_case(other));
+    let rule = name.split(';').next().is_some_and(|name| named(name, &["RRULE", "EXRULE"]));
     let every = ["SECONDLY", "MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY"];
     let mut parts = value.split(';').filter_map(|part| part.split_once('='));
-    let frequency = parts.clone().any(|(key, value)| key == "FREQ" && every.contains(&value));
-    !rule
-        || frequency
-            && parts.all(|(key, value)| !matches!(key, "COUNT" | "INTERVAL") || value.parse::<u32>().is_ok())
+    let possible = |(key, value): (&str, &str)| {
+        if named(key, &["FREQ"]) {
+            named(value, &every)
+        } else {
+            !named(key, &["COUNT", "INTERVAL"]) || value.trim().parse::<u32>().is_ok()
+        }
+    };
+    !rule || parts.all(possible)
 }
 
 fn when(

@@ -117,3 +117,37 @@ fn ids_of_group(group: &Group) -> impl Iterator<Item = &str> {
         .chain(unmarked.map(|record| record.as_str()))
         .chain(outbox)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::LocalMark;
+
+    fn family(id: &str, root: &str) -> Family {
+        let mark = LocalMark { id: id.into(), root: root.into(), version: "1".into(), record: None };
+        Family { local: vec![mark], ..Family::default() }
+    }
+
+    fn plan(unmarks: &[&str]) -> FamilyPlan {
+        let unmark_any = unmarks.iter().map(|id| (*id).into()).collect();
+        FamilyPlan { group: Group { unmark_any, ..Group::default() }, ..FamilyPlan::default() }
+    }
+
+    #[test]
+    fn a_page_is_read_again_when_something_of_it_was_written_for_another_family() {
+        let mut strays = Strays::default();
+        let own = family("visit", "visit");
+        strays.add(&marks_of(&own), &plan(&["visit"]));
+        assert!(!strays.touch(&[family("visit", "visit")]), "a family's own rows are no stray");
+        strays.add(&marks_of(&own), &plan(&["visit", "moved"]));
+        assert!(strays.touch(&[family("other", "other"), family("moved", "series")]), "by record");
+        assert!(strays.touch(&[family("slot", "moved")]), "by root");
+        assert!(!strays.touch(&[family("other", "other")]));
+    }
+
+    #[test]
+    fn after_something_was_looked_at_every_page_is_read_again() {
+        let strays = Strays { all: true, ..Strays::default() };
+        assert!(strays.touch(&[family("other", "other")]));
+    }
+}

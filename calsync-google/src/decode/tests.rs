@@ -236,26 +236,25 @@ fn g10_22_windows_zones_are_mapped_and_unknown_ones_keep_the_instant_of_a_single
 }
 
 #[test]
-fn g10_26_lengths_of_zero_and_less_and_early_years_are_kept() {
+fn g10_26_lengths_of_zero_are_kept_and_what_ends_before_it_starts_or_is_ages_ago_is_parked() {
     let when = |start: Value, end: Value| json!({"start": start, "end": end});
+    let at = |time: &str| json!({"dateTime": time, "timeZone": "UTC"});
     check(
-        when(
-            json!({"dateTime": "2026-11-23T16:00:00Z", "timeZone": "UTC"}),
-            json!({"dateTime": "2026-11-23T15:00:00Z", "timeZone": "UTC"}),
-        ),
+        when(at("2026-11-23T16:00:00Z"), at("2026-11-23T16:00:00Z")),
         "when",
-        json!({"start": "2026-11-23T16:00:00", "end": "2026-11-23T15:00:00", "zone": "UTC"}),
+        json!({"start": "2026-11-23T16:00:00", "end": "2026-11-23T16:00:00", "zone": "UTC"}),
     );
     check(
         when(json!({"date": "2026-11-23"}), json!({"date": "2026-11-23"})),
         "when",
         json!({"start": "2026-11-23", "end": "2026-11-23"}),
     );
-    check(
-        when(json!({"date": "0000-01-01"}), json!({"date": "0000-01-02"})),
-        "when",
-        json!({"start": "0000-01-01", "end": "0000-01-02"}),
-    );
+    let turned = when(at("2026-11-23T16:00:00Z"), at("2026-11-23T15:00:00Z"));
+    poison(event(turned), "it ends before it starts");
+    let turned = when(json!({"date": "2026-11-23"}), json!({"date": "2026-11-22"}));
+    poison(event(turned), "it ends before it starts");
+    let early = when(json!({"date": "0000-01-01"}), json!({"date": "0000-01-02"}));
+    poison(event(early), "its start is in the year 0");
 }
 
 #[test]

@@ -391,13 +391,14 @@ impl Tap for Arc<Gate> {
             } else {
                 "commit of answers"
             }
-        } else if batch.state.is_some() {
-            "commit of a page"
         } else if groups
             .iter()
             .any(|g| !(g.outbox.is_empty() && g.records.is_empty() && g.journal.is_empty()))
         {
+            // First: what they come to is counted in the binding's state, in the same transaction.
             "commit of decisions"
+        } else if batch.state.is_some() {
+            "commit of a page"
         } else {
             "commit of a reading"
         }
