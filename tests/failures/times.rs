@@ -3,7 +3,7 @@
 use super::desk::{AMY, Desk, Setup, TEAM, hour, timed, visit, with};
 use calsync_core::Binding;
 use calsync_core::clock::Clock;
-use calsync_core::plan::Action;
+use calsync_core::plan::{Action, Waiting};
 use serde_json::json;
 use std::time::Duration;
 
@@ -117,4 +117,37 @@ async fn c13_a_rule_that_is_none_and_a_series_since_the_year_1_are_parked_and_th
     assert_eq!(report.count(Action::CreateLocal), 1, "{report}");
     assert_eq!(desk.titles().await, ["right"; 4]);
     desk.settled().await;
+}
+
+/// An occurrence that cannot be read holds its series up for as long as the series is there, and no longer.
+#[tokio::test]
+async fn c13_a_deleted_series_takes_an_occurrence_that_cannot_be_read_along() {
+    for known_before in [true, false] {
+        let desk = Desk::new().await;
+        let first = timed("s1", "2026-12-01T09:00:00", "2026-12-01T10:00:00", "Europe/Berlin");
+        desk.enter(with(first, json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"]})));
+        desk.run().await;
+        if known_before {
+            desk.retouch("s1_20261208T080000Z", json!({"location": "Dock 4"}));
+            desk.run().await;
+        }
+        desk.after(|_, mut answer| {
+            for event in answer["items"].as_array_mut().into_iter().flatten() {
+                if event["id"] == "s1_20261208T080000Z" {
+                    event["end"] = json!("soon");
+                }
+            }
+            answer
+        });
+        desk.retouch("s1_20261208T080000Z", json!({"location": "Dock 5"}));
+        let report = desk.run().await;
+        assert_eq!(report.waiting.get(&Waiting::Quarantined), Some(&1), "{report}");
+        assert_eq!(desk.titles().await.len(), 4, "neither deleted nor overwritten");
+        desk.undisturbed();
+        desk.remove("s1");
+        let report = desk.run().await;
+        assert!(report.waiting.is_empty(), "{report}");
+        assert!(desk.titles().await.is_empty(), "{report}");
+        desk.settled_after_a_full_listing().await;
+    }
 }

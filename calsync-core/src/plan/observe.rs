@@ -45,6 +45,13 @@ pub(super) struct Side {
     pub unreadable: Option<String>,
 }
 
+impl Side {
+    /// Whether it was there, and is not any more.
+    fn gone(&self) -> bool {
+        self.fields.is_none() && matches!(self.delta, Delta::Deleted | Delta::Same)
+    }
+}
+
 impl<'a> Pair<'a> {
     /// What both sides last agreed on about what is there now.
     pub(super) fn base(&self) -> Option<&State> {
@@ -190,6 +197,8 @@ fn pair<'a>(
             Some(lens.state(State::Live(fields.clone()), view))
         }
         Some(Seen::Gone) => Some(State::Gone),
+        // It went with its series, whatever it was.
+        Some(Seen::Unreadable(_)) if series.is_some_and(|series| series.remote.gone()) => Some(State::Gone),
         Some(Seen::Unreadable(why)) => {
             unreadable = Some(why.clone());
             None
