@@ -4,17 +4,17 @@ use super::desk::{AMY, Desk, Setup, Way, hour, key, visit, with};
 use super::shaky_store::{failing, failing_once};
 use async_trait::async_trait;
 use calsync_core::binding::Direction;
-use calsync_core::clock::ManualClock;
-use calsync_core::host::{Applied, Changes, Host, RecordWrite};
+use calsync_core::clock::{ManualClock, SeededEntropy};
+use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
 use calsync_core::model::Record;
 use calsync_core::plan::Action;
-use calsync_core::store::{MemoryStore, Store};
-use calsync_core::{Binding, Engine, Error, ErrorKind, Position, RecordId, Result, Tenant};
+use calsync_core::store::{Batch, Group, MemoryStore, Store};
+use calsync_core::{Binding, Engine, Error, ErrorKind, OperationId, Position, RecordId, Result, Tenant};
 use calsync_google::Google;
 use calsync_sqlite::SqliteStore;
 use serde_json::json;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 #[tokio::test]
@@ -296,4 +296,123 @@ async fn g27_a_creation_whose_store_was_lost_before_the_answer_came_is_recognise
     let report = desk.try_run_of(&binding).await.unwrap();
     assert_eq!(report.count(Action::UpdateRemote), 1, "{report}");
     assert_eq!(desk.titled("Visit")["location"], "Dock 4");
+}
+
+/// A meeting that both sides changed at once after a backup was taken: deleted there, edited here, and so made anew there.
+#[tokio::test]
+async fn g27_an_event_that_was_made_anew_since_the_backup_is_the_record_s_event_from_then_on() {
+    let kept = Arc::new(OnceLock::new());
+    let keep = Arc::clone(&kept);
+    let new = move |clock: Arc<ManualClock>| -> Arc<dyn Store> {
+        Arc::new(keep.get_or_init(|| MemoryStore::new(clock, "installation".into())).clone())
+    };
+    let desk = Setup::default().store(new).desk().await;
+    let record = desk.create(&visit("Visit", "2026-12-01T09:00:00")).await;
+    desk.run().await;
+    desk.settled().await;
+    let backup = kept.get().unwrap().copy();
+    desk.remove(desk.titled("Visit")["id"].as_str().unwrap());
+    desk.edit(&record, |a| a.location = Some("Dock 4".into())).await;
+    desk.run().await;
+    desk.settled().await;
+    assert_eq!(desk.living().len(), 1, "made anew");
+    let writes = desk.writes();
+    let engine = desk.another_engine(Arc::new(backup), Google::service_account(key()), 8);
+    for _ in 0..3 {
+        desk.clock.advance(Duration::from_secs(60));
+        engine.run(&desk.binding).await.unwrap();
+    }
+    let crm = engine.appointments().unwrap();
+    assert_eq!(both(&desk, &engine).await, (vec!["Visit".to_owned()], vec!["Visit".to_owned()]));
+    assert_eq!(desk.titled("Visit")["location"], "Dock 4");
+    assert_eq!(desk.writes(), writes, "what Google has already was written again");
+    crm.edit(&record, |a| a.location = Some("Dock 5".into())).await.unwrap();
+    engine.run(&desk.binding).await.unwrap();
+    assert_eq!(desk.titled("Visit")["location"], "Dock 5");
+}
+
+/// A CRM with a table of its own, which forgets nothing.
+#[derive(Clone, Debug)]
+struct OwnTable(MemoryStore);
+
+impl OwnTable {
+    async fn write(&self, tenant: &Tenant, id: &RecordId, change: RecordChange) -> Result<Applied> {
+        let row = RecordWrite {
+            operation: OperationId::from(format!("write {id} {change:?}").as_str()),
+            id: id.clone(),
+            expected: None,
+            change,
+        };
+        Ok(self.apply(tenant, &[row]).await?.remove(0))
+    }
+}
+
+#[async_trait]
+impl Host for OwnTable {
+    async fn changes(
+        &self,
+        tenant: &Tenant,
+        position: Option<&Position>,
+        count_max: usize,
+    ) -> Result<Changes> {
+        self.0.record_changes(tenant, None, position, count_max).await
+    }
+
+    async fn apply(&self, tenant: &Tenant, rows: &[RecordWrite]) -> Result<Vec<Applied>> {
+        let mut answers = Vec::new();
+        for row in rows {
+            let mut batch = Batch::new(tenant.clone());
+            batch.groups.push(Group { records: vec![row.clone()], ..Group::default() });
+            let committed = self.0.commit(batch).await?;
+            let version = committed.versions.get(&row.id).cloned();
+            answers.push(
+                version.map_or(Applied::Moved, |version| Applied::Applied { id: row.id.clone(), version }),
+            );
+        }
+        Ok(answers)
+    }
+
+    async fn read(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>> {
+        self.0.records(tenant, ids).await
+    }
+}
+
+/// Nothing tells any more that both sides agreed on it, so that the event wins over the deletion, once and for good.
+#[tokio::test]
+async fn g27_what_the_crm_deleted_before_calsync_s_rows_were_lost_comes_back_on_both_sides_or_none() {
+    let desk = Desk::new().await;
+    let table = OwnTable(MemoryStore::new(desk.clock.clone(), "the CRM".into()));
+    let engine = |name: &str, seed| {
+        let google = Google::service_account(key())
+            .transport(Arc::new(desk.wire.clone()))
+            .clock(desk.clock.clone())
+            .entropy(Arc::new(SeededEntropy::new(seed)));
+        Engine::builder(MemoryStore::new(desk.clock.clone(), name.into()))
+            .provider("google", google.build().unwrap())
+            .host(table.clone())
+            .clock(desk.clock.clone())
+            .entropy(Arc::new(SeededEntropy::new(seed)))
+            .build()
+            .unwrap()
+    };
+    let (tenant, record) = (Tenant::from("default"), RecordId::from("r1"));
+    let fields = visit("Visit", "2026-12-01T09:00:00").to_fields();
+    let create = RecordChange::Create { agent: AMY.into(), occurrence: None, fields };
+    table.write(&tenant, &record, create).await.unwrap();
+    let first = engine("installation", 8);
+    let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    first.run(&binding).await.unwrap();
+    first.run(&binding).await.unwrap();
+    assert_eq!(desk.living().len(), 1);
+    table.write(&tenant, &record, RecordChange::Delete).await.unwrap();
+    let second = engine("installation", 9);
+    let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    for _ in 0..4 {
+        desk.clock.advance(Duration::from_secs(60));
+        second.run(&binding).await.unwrap();
+    }
+    let here = table.read(&tenant, &[record]).await.unwrap().remove(0).fields;
+    assert_eq!((here.is_some(), desk.living().len()), (true, 1));
+    let report = second.run(&binding).await.unwrap();
+    assert!(!report.wrote(), "{report}");
 }

@@ -324,10 +324,21 @@ impl History {
             }
         }
         self.world.clock.advance(Duration::from_secs(2 * 3600));
-        // What was new while a calendar was listed as empty, or left no trace, comes with no listing of changes.
-        for calendar in self.injector.take_unlisted() {
-            self.world.google().expire_sync_tokens_of(&calendar);
+        self.runs_in_the_end(desk)?;
+        // What was new while a calendar was listed as empty, or left no trace, comes with no listing of changes; and a
+        // listing that was going on then had to come to its end first.
+        let unlisted = self.injector.take_unlisted();
+        if !unlisted.is_empty() {
+            for calendar in unlisted {
+                self.world.google().expire_sync_tokens_of(&calendar);
+            }
+            self.runs_in_the_end(desk)?;
         }
+        self.tell();
+        Ok(())
+    }
+
+    fn runs_in_the_end(&mut self, desk: &Engine) -> Result<(), Violation> {
         for round in 0..12 {
             let mut held = false;
             for at in 0..CALENDARS.len() {
@@ -340,7 +351,6 @@ impl History {
                 break;
             }
         }
-        self.tell();
         Ok(())
     }
 
