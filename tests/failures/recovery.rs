@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use calsync_core::binding::Direction;
 use calsync_core::clock::{ManualClock, SeededEntropy};
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
-use calsync_core::model::Record;
+use calsync_core::model::{Fields, Occurrence, Record};
 use calsync_core::plan::Action;
 use calsync_core::store::{Batch, Group, MemoryStore, Store};
 use calsync_core::{Binding, Engine, Error, ErrorKind, OperationId, Position, RecordId, Result, Tenant};
@@ -336,14 +336,36 @@ async fn g27_an_event_that_was_made_anew_since_the_backup_is_the_record_s_event_
 struct OwnTable(MemoryStore);
 
 impl OwnTable {
-    async fn write(&self, tenant: &Tenant, id: &RecordId, change: RecordChange) -> Result<Applied> {
+    fn new(desk: &Desk) -> Self {
+        Self(MemoryStore::new(desk.clock.clone(), "installation".into()))
+    }
+
+    /// calsync with this table, and this store for its own rows.
+    fn engine(&self, desk: &Desk, store: MemoryStore, seed: u64) -> Engine {
+        let google = Google::service_account(key())
+            .transport(Arc::new(desk.wire.clone()))
+            .clock(desk.clock.clone())
+            .entropy(Arc::new(SeededEntropy::new(seed)));
+        Engine::builder(store)
+            .provider("google", google.build().unwrap())
+            .host(self.clone())
+            .clock(desk.clock.clone())
+            .entropy(Arc::new(SeededEntropy::new(seed)))
+            .build()
+            .unwrap()
+    }
+
+    async fn write(&self, id: &RecordId, change: RecordChange) {
+        let tenant = Tenant::from("default");
+        let before = self.0.records(&tenant, std::slice::from_ref(id)).await.unwrap();
         let row = RecordWrite {
             operation: OperationId::from(format!("write {id} {change:?}").as_str()),
             id: id.clone(),
-            expected: None,
+            expected: before.first().map(|record| record.version.clone()),
             change,
         };
-        Ok(self.apply(tenant, &[row]).await?.remove(0))
+        let answers = self.apply(&tenant, &[row]).await.unwrap();
+        assert!(matches!(answers[..], [Applied::Applied { .. }]), "{answers:?}");
     }
 }
 
@@ -381,31 +403,19 @@ impl Host for OwnTable {
 #[tokio::test]
 async fn g27_what_the_crm_deleted_before_calsync_s_rows_were_lost_comes_back_on_both_sides_or_none() {
     let desk = Desk::new().await;
-    let table = OwnTable(MemoryStore::new(desk.clock.clone(), "the CRM".into()));
-    let engine = |name: &str, seed| {
-        let google = Google::service_account(key())
-            .transport(Arc::new(desk.wire.clone()))
-            .clock(desk.clock.clone())
-            .entropy(Arc::new(SeededEntropy::new(seed)));
-        Engine::builder(MemoryStore::new(desk.clock.clone(), name.into()))
-            .provider("google", google.build().unwrap())
-            .host(table.clone())
-            .clock(desk.clock.clone())
-            .entropy(Arc::new(SeededEntropy::new(seed)))
-            .build()
-            .unwrap()
-    };
+    let table = OwnTable::new(&desk);
+    let engine = |seed| table.engine(&desk, OwnTable::new(&desk).0, seed);
     let (tenant, record) = (Tenant::from("default"), RecordId::from("r1"));
     let fields = visit("Visit", "2026-12-01T09:00:00").to_fields();
     let create = RecordChange::Create { agent: AMY.into(), occurrence: None, fields };
-    table.write(&tenant, &record, create).await.unwrap();
-    let first = engine("installation", 8);
+    table.write(&record, create).await;
+    let first = engine(8);
     let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
     first.run(&binding).await.unwrap();
     first.run(&binding).await.unwrap();
     assert_eq!(desk.living().len(), 1);
-    table.write(&tenant, &record, RecordChange::Delete).await.unwrap();
-    let second = engine("installation", 9);
+    table.write(&record, RecordChange::Delete).await;
+    let second = engine(9);
     let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
     for _ in 0..4 {
         desk.clock.advance(Duration::from_secs(60));
@@ -413,6 +423,65 @@ async fn g27_what_the_crm_deleted_before_calsync_s_rows_were_lost_comes_back_on_
     }
     let here = table.read(&tenant, &[record]).await.unwrap().remove(0).fields;
     assert_eq!((here.is_some(), desk.living().len()), (true, 1));
+    let report = second.run(&binding).await.unwrap();
+    assert!(!report.wrote(), "{report}");
+}
+
+/// The series came back under another id, and calsync's rows went back to before that; the CRM's table did not.
+#[tokio::test]
+async fn g27_a_series_that_was_made_anew_since_the_backup_does_not_show_a_cancelled_occurrence_again() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let store = OwnTable::new(&desk).0;
+    let first = table.engine(&desk, store.clone(), 8);
+    let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    desk.enter(with(hour("s1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]})));
+    first.run(&binding).await.unwrap();
+    let tenant = Tenant::from("default");
+    let series = table.changes(&tenant, None, 10).await.unwrap().records.remove(0);
+    let slot = desk.fake().instances(
+        AMY,
+        "2026-12-05T00:00:00Z".parse().unwrap(),
+        "2026-12-12T00:00:00Z".parse().unwrap(),
+    );
+    let slot = slot[0]["id"].as_str().unwrap().rsplit_once('_').unwrap().1.parse().unwrap();
+    let mut fields = Fields::new();
+    fields.set("status", json!("cancelled"));
+    let cancelled = RecordChange::Create {
+        agent: AMY.into(),
+        occurrence: Some(Occurrence { series: series.id.clone(), slot }),
+        fields,
+    };
+    table.write(&"r2".into(), cancelled).await;
+    first.run(&binding).await.unwrap();
+    first.run(&binding).await.unwrap();
+    assert_eq!(desk.starts_there().len(), 2);
+    let backup = store.copy();
+    desk.remove("s1");
+    let mut fields = Fields::new();
+    fields.set("location", json!("Dock 4"));
+    let units = ["location".into()].into();
+    let patch = RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None };
+    table.write(&series.id, patch).await;
+    // The store is lost after the series was made, and before its occurrence was cancelled.
+    desk.before(|request, _| match request.uri().path().contains("/events/") && request.method() != "GET" {
+        true => Way::Cut,
+        false => Way::Free,
+    });
+    for _ in 0..2 {
+        desk.clock.advance(Duration::from_secs(180));
+        let _ = first.run(&binding).await;
+    }
+    desk.undisturbed();
+    assert_eq!(desk.starts_there().len(), 3);
+    let record = table.read(&tenant, std::slice::from_ref(&series.id)).await.unwrap().remove(0);
+    println!("{:?}", record.fields);
+    let second = table.engine(&desk, backup, 9);
+    for _ in 0..3 {
+        desk.clock.advance(Duration::from_secs(180));
+        second.run(&binding).await.unwrap();
+    }
+    assert_eq!(desk.starts_there().len(), 2);
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Applied, Host};
 use crate::id::RecordId;
 use crate::plan::settle::applied;
-use crate::store::{Entry, EntryState, Group, Intent, Link, LocalMark, RemoteItem};
+use crate::store::{Entry, EntryState, Group, Intent, Link, LocalMark, RemoteItem, Which};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -57,10 +57,14 @@ impl Pass<'_> {
                 let (_, items): (_, Vec<RemoteItem>) =
                     self.engine.shared.store.known(tenant, id, keys).await?;
                 let mut group = applied(entry, link, items.first(), answer).unwrap_or(drop);
-                if let (Applied::Applied { id, .. }, Intent::Local { agrees: false, .. }) =
+                let (Applied::Applied { id, .. }, Intent::Local { agrees, version, .. }) =
                     (answer, &entry.intent)
-                {
-                    // More has to be written to the calendar: from the record as it is now.
+                else {
+                    return Ok(group);
+                };
+                // More has to be written to the calendar; or what was made has been seen in the CRM before, as what was
+                // deleted under that id, or because this is the answer to an earlier creation. From the record as it is now.
+                if !agrees || version.is_none() && self.is_marked(link, id).await? {
                     group.marks = self.seen_again(host, link, id).await?;
                 }
                 Ok(group)
@@ -72,6 +76,13 @@ impl Pass<'_> {
                 Ok(Group { outbox: vec![Entry { state, ..entry.clone() }], ..Group::default() })
             }
         }
+    }
+
+    async fn is_marked(&self, link: &Link, id: &RecordId) -> Result<bool> {
+        let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
+        let root = if link.slot.is_none() { id } else { &link.record_root };
+        let family = self.engine.shared.store.family(tenant, binding, Which::Local, root.as_str()).await?;
+        Ok(family.local.iter().any(|mark| mark.id == *id))
     }
 
     async fn seen_again(&self, host: &Arc<dyn Host>, link: &Link, id: &RecordId) -> Result<Vec<LocalMark>> {

@@ -160,11 +160,8 @@ pub fn applied(entry: &Entry, link: &Link, item: Option<&RemoteItem>, answer: &A
         };
         group.remote.push(RemoteItem { seen, pending: false, ..item.clone() });
     }
-    match (decided, agrees) {
-        (Some(decided), true) => group.unmark.push((link.record.clone(), decided.clone())),
-        // It was made by this write: what is still marked of a record of that id that was deleted long before is not true any more.
-        (None, true) => group.unmark_any.push(id.clone()),
-        (_, false) => {}
+    if let (Some(decided), true) = (decided, agrees) {
+        group.unmark.push((link.record.clone(), decided.clone()));
     }
     group.links.push(settled.adopted_until_agreed().into());
     Some(group)

@@ -39,11 +39,11 @@ pub struct Swept {
     pub tale: String,
 }
 
-/// Plays one history in which cells that were met less than `wanted` times are met.
+/// Plays one history in which cells that were met less than `wanted` times are met; `aloud` tells what happens in it.
 ///
 /// # Errors
 /// The invariant that it breaks, with what was met.
-pub fn sweep_history(seed: u64, coverage: Coverage, wanted: u64) -> Result<Swept, Violation> {
+pub fn sweep_history(seed: u64, coverage: Coverage, wanted: u64, aloud: bool) -> Result<Swept, Violation> {
     let open = coverage.open(wanted);
     let only_own = open.iter().all(|(t, step)| *step >= Step::HostChanges || *t == Trouble::StoreLost);
     let of_seed = WorldSettings::of(seed);
@@ -59,6 +59,7 @@ pub fn sweep_history(seed: u64, coverage: Coverage, wanted: u64) -> Result<Swept
         copies: Copies::default(),
         tight: seed.is_multiple_of(2),
     };
+    history.world.aloud |= aloud;
     let ended = history.play(wanted);
     let (coverage, tale) = (injector.coverage(), injector.tale());
     match ended {
@@ -369,7 +370,9 @@ impl History {
             Err(error) if error.kind() == ErrorKind::LeaseLost => self.world.run_calmly(at),
             ended => ended,
         };
-        ended.map_err(|error| Violation::new("C15", format!("a calm run failed: {error}")))
+        let report = ended.map_err(|error| Violation::new("C15", format!("a calm run failed: {error}")))?;
+        self.world.tell(&report);
+        Ok(report)
     }
 
     fn touch_refused(&mut self, desk: &Engine) {
@@ -380,13 +383,12 @@ impl History {
             for entry in entries.iter().filter(|entry| matches!(entry.state, EntryState::Parked { .. })) {
                 let calsync_core::store::Intent::Remote { write, .. } = &entry.intent else { continue };
                 let id = write.action.id().as_str();
-                match alive(world, calendar, id) && touch(world, calendar, id) {
-                    true => {
-                        let entity = entity(world, calendar, id).unwrap_or_default();
-                        self.users.loosen(&entity, "refused, touched in Google");
-                    }
-                    false => touch_in_crm(desk, &entry.record, &mut self.users),
+                if alive(world, calendar, id) && touch(world, calendar, id) {
+                    let entity = entity(world, calendar, id).unwrap_or_default();
+                    self.users.loosen(&entity, "refused, touched in Google");
                 }
+                // What is refused is in the CRM: a word that Google does not know, for one.
+                touch_in_crm(desk, &entry.record, &mut self.users);
             }
         }
     }

@@ -121,6 +121,8 @@ pub struct World {
     pub watch: Option<Watch>,
     /// Whether people split series ("this and following").
     pub splits: bool,
+    /// Whether it is told what happens. Default: whether `CALSYNC_SIM_TRACE` is set.
+    pub aloud: bool,
     incarnation: u64,
     terms: Terms,
 }
@@ -185,6 +187,7 @@ impl World {
             bindings: Vec::new(),
             watch,
             splits: settings.splits,
+            aloud: std::env::var_os("CALSYNC_SIM_TRACE").is_some(),
             incarnation: 0,
             terms,
         };
@@ -294,14 +297,14 @@ impl World {
         *self.rates.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = rates;
     }
 
-    /// With `CALSYNC_SIM_TRACE` set, prints what happens: for looking into one seed.
+    /// Prints what happens, in a history that is told aloud.
     pub(super) fn tell(&self, what: &dyn std::fmt::Display) {
-        if std::env::var_os("CALSYNC_SIM_TRACE").is_some() {
+        if self.aloud {
             println!("{what}");
         }
     }
 
-    /// With `CALSYNC_SIM_TRACE` set, prints both sides as they are.
+    /// Prints both sides as they are, in a history that is told aloud.
     pub(super) fn tell_everything(&self) {
         for (_, calendar) in CALENDARS {
             for event in self.google().events(calendar) {

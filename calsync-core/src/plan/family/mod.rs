@@ -182,7 +182,13 @@ impl<'a> Planner<'a> {
                     self.follows_elsewhere(pair);
                 }
             }
-            Home::None => {}
+            // It was made anew under another id and has just been found there: what was agreed on of its occurrences is not
+            // there yet, and follows once the two are linked.
+            Home::None => {
+                for pair in occurrences.iter().filter(|pair| pair.moved_house) {
+                    self.mark_again(pair);
+                }
+            }
         }
     }
 
