@@ -32,6 +32,31 @@ async fn c04_a_deletion_in_a_calendar_that_was_just_unshared_is_done_once_it_is_
     desk.settled().await;
 }
 
+/// The answer to a creation is lost, and when it is asked for what became of it, the calendar is not shared. That the id is taken
+/// and nothing is found under it is no evidence then that it was deleted.
+#[tokio::test]
+async fn c03_a_creation_in_a_calendar_that_cannot_be_read_for_a_while_is_not_made_twice() {
+    let desk = Desk::new().await;
+    desk.create(&visit("Visit", "2026-12-01T09:00:00")).await;
+    desk.fake().inject(Fault::new(FaultKind::LostAfterWork).on_writes());
+    let mut written = false;
+    desk.before(move |request, fake| {
+        let writes = request.method() == http::Method::POST && request.uri().path().ends_with("/events");
+        if written && !writes {
+            fake.inject(Fault::new(FaultKind::CalendarGone));
+        }
+        written |= writes;
+        Way::Free
+    });
+    let _ = desk.try_run().await;
+    desk.undisturbed();
+    assert_eq!(desk.living().len(), 1);
+    desk.heal().await;
+    desk.run().await;
+    assert_eq!((desk.living().len(), desk.titles().await.len()), (1, 1), "made twice");
+    desk.settled().await;
+}
+
 /// Its event was deleted so long ago that it cannot be read any more, and its id is still not free.
 #[tokio::test]
 async fn c15_what_was_deleted_without_a_trace_is_made_anew_under_another_id() {

@@ -189,7 +189,7 @@ impl Pass<'_> {
         let found = self.provider.get(&self.binding.target, write.action.id(), &self.effort).await;
         let found = found.map_err(|error| self.about_calendar(error))?;
         // "Not found" may mean the calendar: only a calendar that answers makes it evidence, of a deletion as of anything (C4).
-        if found.is_none() && !matches!(write.action, WriteAction::Create { .. }) {
+        if found.is_none() && (taken || !matches!(write.action, WriteAction::Create { .. })) {
             self.provider.calendar(&self.binding.target, &self.effort).await?;
         }
         let generation = self.state.listing.generation;

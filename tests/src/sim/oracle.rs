@@ -257,7 +257,8 @@ fn nothing_is_lost(
     Ok(())
 }
 
-/// C7: nobody is mailed without leave, and nobody twice about one operation.
+/// C7: nobody is mailed without leave, and nobody twice about one operation; but a store that went back to before a meeting that
+/// left no trace invites to it for the first time, for all it knows.
 fn nobody_is_mailed_twice(world: &World) -> Result<(), Violation> {
     let google = world.google();
     let authorised = world.seed.is_multiple_of(5);
@@ -269,6 +270,7 @@ fn nobody_is_mailed_twice(world: &World) -> Result<(), Violation> {
         let stamp =
             mail.stamp.get("calsyncOperation").and_then(|v| v.as_str()).unwrap_or_default().to_owned();
         if !stamp.is_empty()
+            && !world.purged.contains(&mail.event)
             && mail.kind != crate::fake_google::MailKind::Cancellation
             && !seen.insert((mail.recipient.clone(), mail.event.clone(), stamp))
         {

@@ -184,6 +184,8 @@ impl History {
         if purge {
             google.user_purge(calendar, id);
             google.expire_sync_tokens_of(calendar);
+            drop(google);
+            self.world.purged.insert(id.to_owned());
             // A listing that has shown it already goes on, and nothing would tell of it.
             self.injector.unlisted(calendar);
         }

@@ -17,6 +17,7 @@ use calsync_core::store::{MemoryStore, Store};
 use calsync_core::{ErrorKind, Secret};
 use calsync_google::{Endpoints, Google, OAuthClient};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -121,6 +122,8 @@ pub struct World {
     pub watch: Option<Watch>,
     /// Whether people split series ("this and following").
     pub splits: bool,
+    /// The events that were deleted without a trace, whose ids are free again.
+    pub purged: BTreeSet<String>,
     /// Whether it is told what happens. Default: whether `CALSYNC_SIM_TRACE` is set.
     pub aloud: bool,
     incarnation: u64,
@@ -187,6 +190,7 @@ impl World {
             bindings: Vec::new(),
             watch,
             splits: settings.splits,
+            purged: BTreeSet::new(),
             aloud: std::env::var_os("CALSYNC_SIM_TRACE").is_some(),
             incarnation: 0,
             terms,

@@ -149,12 +149,11 @@ impl<'a> Planner<'a> {
         Home::None
     }
 
-    /// The series is being made anew in the calendar: every occurrence is looked at again once it is there.
+    /// The series is being made anew in the calendar: every occurrence is looked at again once it is there, and what was seen
+    /// of it before went with the old one.
     pub(super) fn remember_to_write(&mut self, pair: &Pair<'_>) {
         self.mark_again(pair);
-        if let (Some(_), Some(item)) = (pair.link, pair.item) {
-            self.plan.group.forget.push(item.key.clone());
-        }
+        self.plan.group.forget.extend(pair.item.map(|item| item.key.clone()));
     }
 
     /// Makes a linked record pending, as it is in the CRM.
