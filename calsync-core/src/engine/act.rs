@@ -10,6 +10,7 @@ use super::pages::{Strays, marks_of};
 use super::run::Pass;
 use crate::error::Result;
 use crate::guard::{Kinds, Over, Room, Tally, Waitlist};
+use crate::host::{RecordChange, RecordWrite};
 use crate::id::{RecordId, RemoteId, Revision};
 use crate::model::RemoteOccurrence;
 use crate::plan::settle::{looked, missing, no_such_slot, recognised};
@@ -18,7 +19,7 @@ use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
 use crate::planted::{self, Fault};
 use crate::provider::Item;
 use crate::report::ROWS_MAX;
-use crate::store::{Batch, Committed, Family, Group, LocalMark, Store, Which};
+use crate::store::{Batch, Committed, Family, Group, Link, LinkPut, LocalMark, Store, Which};
 use futures_util::future::join3;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -79,10 +80,23 @@ struct Packed {
     tally: Tally,
     rows: Vec<Row>,
     written: Vec<RecordId>,
+    /// The links of what is to be made in the CRM.
+    made: Vec<Link>,
 }
 
 /// What was sent, and what the store made of it.
 type Stored = (Vec<Packed>, Committed);
+
+/// The links of what a group makes in the CRM, as they are before both sides have agreed on anything.
+fn made(group: &Group) -> Vec<Link> {
+    let made = |id: &RecordId| {
+        let makes =
+            |write: &RecordWrite| matches!(write.change, RecordChange::Create { occurrence: None, .. });
+        group.records.iter().any(|write| write.id == *id && makes(write))
+    };
+    let links = group.links.iter().map(|put| &put.link).filter(|link| made(&link.record));
+    links.map(|link| Link { base: None, version: None, revision: None, ..link.clone() }).collect()
+}
 
 impl Parcel {
     async fn send(self, store: &dyn Store) -> Result<Stored> {
@@ -236,7 +250,8 @@ impl Pass<'_> {
         for plan in plans {
             total.add_all(&plan.tally);
             let written = plan.group.records.iter().map(|write| write.id.clone()).collect();
-            kept.push(Packed { tally: plan.tally, rows: plan.rows, written });
+            let made = made(&plan.group);
+            kept.push(Packed { tally: plan.tally, rows: plan.rows, written, made });
             batch.groups.push(plan.group);
         }
         if !total.is_empty() {
@@ -253,7 +268,7 @@ impl Pass<'_> {
 
     /// Reports what was stored, and takes back what was counted of plans that were left out.
     async fn unpack(&mut self, (plans, committed): Stored) -> Result<Vec<usize>> {
-        for (at, Packed { tally, rows, written }) in plans.into_iter().enumerate() {
+        for (at, Packed { tally, rows, written, made }) in plans.into_iter().enumerate() {
             if !committed.moved.contains(&at) {
                 let new: Vec<Row> = rows.into_iter().filter(|row| row.writes() && !row.again).collect();
                 self.report.add(&new);
@@ -268,7 +283,7 @@ impl Pass<'_> {
                     self.guard.done.take(place, tally.get(place));
                 }
             }
-            self.look_again(&written).await?;
+            self.look_again(&written, made).await?;
         }
         Ok(committed.moved)
     }
@@ -418,11 +433,21 @@ impl Pass<'_> {
     }
 
     /// What was to be written has moved: whatever is there now is decided about in the next pass.
-    pub(super) async fn look_again(&mut self, records: &[RecordId]) -> Result<()> {
-        let records = self.engine.shared.store.records(&self.binding.tenant, records).await?;
+    async fn look_again(&mut self, records: &[RecordId], made: Vec<Link>) -> Result<()> {
+        let (store, tenant) = (Arc::clone(&self.engine.shared.store), &self.binding.tenant);
+        let records = store.records(tenant, records).await?;
         let marks = records.iter().map(|record| LocalMark::of(record, false)).collect();
+        // The record of an event that was to be new in the CRM is there: made for it before, by a store that went back since.
+        let mut links: Vec<Link> =
+            made.into_iter().filter(|link| records.iter().any(|record| record.id == link.record)).collect();
+        if !links.is_empty() {
+            let ids: Vec<RecordId> = links.iter().map(|link| link.record.clone()).collect();
+            let known = store.links(tenant, &self.binding.id, &ids).await?;
+            links.retain(|link| known.iter().all(|known| known.record != link.record));
+        }
+        let links = links.into_iter().map(LinkPut::from).collect();
         let mut batch = self.batch();
-        batch.groups.push(Group { marks, ..Group::default() });
+        batch.groups.push(Group { marks, links, ..Group::default() });
         self.commit(batch).await.map(drop)
     }
 
