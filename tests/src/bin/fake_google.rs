@@ -8,16 +8,19 @@
 //! accounts, an OAuth client with a refresh token for the first of them, and a service account that may impersonate
 //! both. Orders to the fake itself (expire tokens, queue faults, act as a user) go to `/_fake/…`.
 
+mod made_up;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use calsync_testkit::fake_google::{FakeGoogle, GOOGLE_TOKEN_URL, Server};
+use made_up::Size;
 use serde_json::{Value, json};
 
 const USAGE: &str =
     "usage: fake-google [--listen ADDRESS] [--account EMAIL]... [--zone ZONE] [--ics FILE] [--events COUNT]
-                   [--keep-pages yes]
+                   [--event-bytes BYTES | --hostile yes] [--keep-pages yes]
                    [--key-file FILE]
 
   --listen ADDRESS   where to serve; port 0 takes a free one (default 127.0.0.1:0)
@@ -27,6 +30,10 @@ const USAGE: &str =
   --ics FILE         an iCalendar file to load into the first account's calendar
   --events COUNT     so many made-up events for the first account's calendar, one in a hundred of them a series
                      (default 0)
+  --event-bytes BYTES  each of them takes about so many bytes of a listing, 2000 to 9000
+                     (default 0: as they come, about 1000)
+  --hostile yes      each of them is as large as Google lets an event become: 8192 characters of text, 300 guests,
+                     596 properties
   --keep-pages yes   give a page of a listing again as it was rendered, until something is written: for benchmarks
   --key-file FILE    where to write the service account's key file
                      (default: a fresh file in the directory for temporary files)";
@@ -58,6 +65,7 @@ struct Options {
     zone: String,
     ics: Option<PathBuf>,
     events: u32,
+    size: Size,
     keep_pages: bool,
     key_file: Option<PathBuf>,
 }
@@ -100,7 +108,7 @@ fn run(options: Options) -> Result<(), String> {
         fake.load_ics(chrono::Utc::now(), &first, &text)?;
     }
     for number in 0..options.events {
-        let event = made_up(number);
+        let event = made_up::event(number, options.size);
         let made = fake.user_insert(chrono::Utc::now(), &first, &event);
         made.map_err(|refusal| format!("event {number}: {}", refusal.body()))?;
     }
@@ -130,33 +138,6 @@ fn run(options: Options) -> Result<(), String> {
     drop(out);
     server.wait();
     Ok(())
-}
-
-/// An event as people have them: a title, a place, some text, every tenth with two guests, every hundredth a series.
-fn made_up(number: u32) -> Value {
-    let day = chrono::NaiveDate::default() + chrono::Days::new(u64::from(18_000 + number % 3_000));
-    let hour = 6 + number / 3_000 % 12;
-    let time = |hour: u32| json!({ "dateTime": format!("{day}T{hour:02}:00:00Z"), "timeZone": "UTC" });
-    let mut event = json!({
-        "id": format!("{:032x}", u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)),
-        "summary": format!("Visit {number}"),
-        "location": format!("Dock {}, Harbour Road 7", number % 40),
-        "description": format!("Order {number}.\n{}", "What was agreed on the telephone stands here. ".repeat(8)),
-        "start": time(hour),
-        "end": time(hour + 1),
-        "reminders": { "useDefault": false, "overrides": [{ "method": "popup", "minutes": 10 }] },
-        "extendedProperties": { "private": { "crm": format!("order-{number}") } },
-    });
-    if number % 10 == 3 {
-        event["attendees"] = json!([
-            { "email": format!("guest{number}@customer.example"), "displayName": "A Guest" },
-            { "email": "other@customer.example", "responseStatus": "accepted" },
-        ]);
-    }
-    if number % 100 == 7 {
-        event["recurrence"] = json!(["RRULE:FREQ=WEEKLY;COUNT=10"]);
-    }
-    event
 }
 
 /// The key file as Google's console hands it out. Its `token_uri` is Google's own: an address from an uploaded file is
@@ -194,6 +175,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
         zone: "UTC".to_owned(),
         ics: None,
         events: 0,
+        size: Size::Usual,
         keep_pages: false,
         key_file: None,
     };
@@ -213,6 +195,12 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
             "--zone" => options.zone = value,
             "--ics" => options.ics = Some(PathBuf::from(value)),
             "--events" => options.events = value.parse().map_err(|_| format!("{value} is not a number"))?,
+            "--event-bytes" | "--hostile" if options.size != Size::Usual => {
+                return Err("the events have one size: --event-bytes or --hostile, once".to_owned());
+            }
+            "--event-bytes" => options.size = Size::of_bytes(&value)?,
+            "--hostile" if value == "yes" => options.size = Size::Hostile,
+            "--hostile" => return Err(format!("--hostile is yes or left away, not {value}")),
             "--keep-pages" if value == "yes" => options.keep_pages = true,
             "--keep-pages" => return Err(format!("--keep-pages is yes or left away, not {value}")),
             "--key-file" => options.key_file = Some(PathBuf::from(value)),
@@ -241,6 +229,19 @@ mod tests {
         assert!(read("--port 1").is_err());
         assert_eq!(read("--events 12").unwrap().unwrap().events, 12);
         assert!(read("--events many").is_err());
+        assert_eq!(read("--event-bytes 0").unwrap().unwrap().size, Size::Usual);
+        assert_eq!(read("--event-bytes=4000").unwrap().unwrap().size, Size::Bytes(4000));
+        assert_eq!(read("--hostile yes").unwrap().unwrap().size, Size::Hostile);
+        for (refused, why) in [
+            ("--event-bytes 50", "2000 to 9000"),
+            ("--event-bytes 10000", "2000 to 9000"),
+            ("--event-bytes 4kB", "4kB is not a number"),
+            ("--hostile no", "yes or left away"),
+            ("--event-bytes 4000 --hostile yes", "one size"),
+        ] {
+            let said = read(refused).err().unwrap_or_default();
+            assert!(said.contains(why), "{refused}: {said}");
+        }
         assert!(read("--keep-pages yes").unwrap().unwrap().keep_pages);
         assert!(read("--keep-pages maybe").is_err());
     }
