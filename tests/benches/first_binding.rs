@@ -2,8 +2,18 @@
 //!
 //! ```sh
 //! cargo bench -p calsync-testkit --bench first_binding
-//! CALSYNC_BENCH_EVENTS=5000 cargo bench -p calsync-testkit --bench first_binding
+//! CALSYNC_BENCH_EVENTS=20000 CALSYNC_BENCH_BYTES=4000 cargo bench -p calsync-testkit --bench first_binding
+//! CALSYNC_BENCH_EVENTS=2000 CALSYNC_BENCH_HOSTILE=yes cargo bench -p calsync-testkit --bench first_binding
 //! ```
+//!
+//! | variable `CALSYNC_BENCH_…` | default | what |
+//! |---|---|---|
+//! | `EVENTS` | 100000 | how many events the calendar has |
+//! | `CHANGES` | 1000 | how many of them are edited on either side |
+//! | `BYTES` | 0 | each takes about so many bytes of a listing, 2000 to 9000; 0: as they come, about 1000 |
+//! | `HOSTILE` | | `yes`: each is as large as Google lets an event become, about 150 kB |
+//! | `FLOORS` | 5 | how often a floor is measured |
+//! | `DIR`, `KEEP` | | where the databases are made, and whether they stay |
 //!
 //! The fake Google runs in a process of its own and serves pages over HTTP on the loopback. It renders a page once and then gives
 //! the same bytes (`--keep-pages`), because rendering takes it longer than reading takes a client; every listing is asked
@@ -16,7 +26,10 @@
 //! five. And `listing.py`, the script that one would write without calsync, if `.local/venv` has Google's client (as `tests/run`
 //! makes it).
 //!
-//! Nothing is asserted: the figures are of the machine that it runs on.
+//! Each line says what is aimed at, and whether it missed that; nothing is asserted, as the figures are of the machine that it runs
+//! on.
+
+mod figures;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -26,10 +39,12 @@ use calsync_core::{Binding, Result as SyncResult, Secret};
 use calsync_google::{Endpoints, Google, OAuthClient};
 use calsync_sqlite::SqliteStore;
 use calsync_testkit::tapped_store::{Tap, TappedStore};
+use figures::{Aim, Line};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 use std::error::Error;
+use std::fmt;
 use std::io::BufRead as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -40,8 +55,17 @@ use std::time::{Duration, Instant};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const CALENDAR: &str = "alice@example.com";
+/// What the engine asks for first.
 const PAGE: usize = 1000;
 const EMPTY_RUNS: u32 = 50;
+
+/// Most times that the floor may be taken, by step.
+const FIRST_RATIO: f64 = 3.0;
+const AGAIN_RATIO: f64 = 1.0;
+const CHANGES_RATIO: f64 = 5.0;
+/// Most megabytes that the engine's process may take, for events of up to 4 kB and for hostile ones.
+const MEGABYTES: f64 = 64.0;
+const MEGABYTES_HOSTILE: f64 = 256.0;
 
 fn main() -> Outcome<()> {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
@@ -62,8 +86,59 @@ fn main() -> Outcome<()> {
 }
 
 fn number(name: &str, default: u32) -> Outcome<u32> {
-    Ok(std::env::var(name).map_or(Ok(default), |text| text.parse())?)
+    let Ok(text) = std::env::var(name) else { return Ok(default) };
+    text.parse().map_err(|error| format!("{name}={text}: {error}").into())
 }
+
+/// How large the events are.
+#[derive(Clone, Copy)]
+enum Size {
+    /// About so many bytes in a listing; 0 for as they come.
+    Bytes(u32),
+    Hostile,
+}
+
+impl Size {
+    fn asked_for() -> Outcome<Self> {
+        let bytes = number("CALSYNC_BENCH_BYTES", 0)?;
+        match std::env::var("CALSYNC_BENCH_HOSTILE").as_deref() {
+            Err(_) | Ok("") => Ok(Self::Bytes(bytes)),
+            Ok("yes") if bytes == 0 => Ok(Self::Hostile),
+            Ok("yes") => Err("the events have one size: CALSYNC_BENCH_BYTES or CALSYNC_BENCH_HOSTILE".into()),
+            Ok(text) => Err(format!("CALSYNC_BENCH_HOSTILE is yes or left away, not {text}").into()),
+        }
+    }
+
+    /// As the fake wants to be told.
+    fn arguments(self) -> [String; 2] {
+        match self {
+            Self::Bytes(bytes) => ["--event-bytes".to_owned(), bytes.to_string()],
+            Self::Hostile => ["--hostile".to_owned(), "yes".to_owned()],
+        }
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(0) => f.write_str("of the usual size"),
+            Self::Bytes(bytes) => write!(f, "of about {bytes} bytes"),
+            Self::Hostile => f.write_str("as large as Google lets them become"),
+        }
+    }
+}
+
+/// The transport does not take an answer of this size.
+#[derive(Debug)]
+struct TooLarge(String);
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for TooLarge {}
 
 /// The fake in a process of its own, ended when this goes.
 struct Fake {
@@ -72,14 +147,18 @@ struct Fake {
 }
 
 impl Fake {
-    fn start(events: u32) -> Outcome<Self> {
+    fn start(events: u32, size: Size) -> Outcome<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_fake-google"))
             .args(["--events", &events.to_string(), "--keep-pages", "yes"])
+            .args(size.arguments())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
         let output = child.stdout.take().ok_or("the fake has no output")?;
         std::io::BufReader::new(output).read_line(&mut line)?;
+        if line.is_empty() {
+            return Err(format!("the fake did not start: {}", child.wait()?).into());
+        }
         Ok(Self { child, facts: serde_json::from_str(&line)? })
     }
 }
@@ -110,7 +189,10 @@ async fn send(
     if method == "POST" && !body.starts_with('{') {
         request = request.header("content-type", "application/x-www-form-urlencoded");
     }
-    let answer = transport.send(request.body(Bytes::from(body))?).await.map_err(|error| error.message)?;
+    let answer = match transport.send(request.body(Bytes::from(body))?).await {
+        Err(error) if error.limit => return Err(TooLarge(error.message).into()),
+        answer => answer.map_err(|error| error.message)?,
+    };
     if !answer.status().is_success() {
         return Err(format!("{uri}: {}", answer.status()).into());
     }
@@ -129,7 +211,8 @@ async fn access_token(transport: &ReqwestTransport, facts: &Value) -> Outcome<St
     Ok(text(&answer, "access_token").to_owned())
 }
 
-/// The addresses and bodies of a listing's pages are those that the engine asks for.
+/// The addresses and bodies of a listing's pages are those that the engine asks for: a page that is too large is asked for
+/// again with half as many events, and so are those after it.
 async fn pages(
     transport: &ReqwestTransport,
     facts: &Value,
@@ -138,18 +221,24 @@ async fn pages(
     mut each: impl FnMut(&[u8]) -> Outcome<Option<String>>,
 ) -> Outcome<()> {
     let calendar = CALENDAR.replace('@', "%40");
-    let mut uri = format!(
-        "{}/calendars/{calendar}/events?singleEvents=false&maxResults={PAGE}",
-        text(facts, "api_url")
-    );
-    match since {
-        "" => uri.push_str("&showDeleted=false"),
-        since => uri.push_str(&format!("&syncToken={}", encode(since))),
-    }
+    let uri =
+        format!("{}/calendars/{calendar}/events?singleEvents=false&maxResults=", text(facts, "api_url"));
+    let which = match since {
+        "" => "&showDeleted=false".to_owned(),
+        since => format!("&syncToken={}", encode(since)),
+    };
     let mut next: Option<String> = None;
+    let mut size = PAGE;
     loop {
-        let page = next.map_or(String::new(), |next| format!("&pageToken={}", encode(&next)));
-        let body = send(transport, "GET", &format!("{uri}{page}"), token, String::new()).await?;
+        let page = next.as_ref().map_or(String::new(), |next| format!("&pageToken={}", encode(next)));
+        let body =
+            match send(transport, "GET", &format!("{uri}{size}{which}{page}"), token, String::new()).await {
+                Err(error) if error.is::<TooLarge>() && size > 1 => {
+                    size /= 2;
+                    continue;
+                }
+                body => body?,
+            };
         next = each(&body)?;
         if next.is_none() {
             return Ok(());
@@ -355,17 +444,9 @@ async fn order(facts: &Value, name: &str, body: &Value) -> Outcome<()> {
     send(&ReqwestTransport::new()?, "POST", &uri, "", body.to_string()).await.map(drop)
 }
 
-fn line(what: &str, count: u32, step: &Value, floor: Option<f64>, note: &str) {
-    let seconds = step["seconds"].as_f64().unwrap_or(0.0);
-    let floor = floor.map_or(String::new(), |floor| format!("{floor:8.2} {:6.2}", seconds / floor));
-    println!(
-        "{what:<28} {seconds:8.3} {:9.0} {:8.3} {:7.1} {:9.0} {:8.0} {floor:>15}  {note}",
-        f64::from(count) / seconds,
-        step["processor"].as_f64().unwrap_or(0.0),
-        step["resident"].as_f64().unwrap_or(0.0),
-        step["requests"].as_f64().unwrap_or(0.0),
-        step["commits"].as_f64().unwrap_or(0.0),
-    );
+/// A step of the engine, said and printed.
+fn print_step(what: &str, step: &Value, line: &Line, aim: &Aim) {
+    line.print(what, aim);
     eprintln!("{what}: {}", text(step, "outcome"));
 }
 
@@ -376,24 +457,30 @@ async fn table() -> Outcome<()> {
     let directory = directory.join(format!("calsync-bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     let store = directory.join("calsync.db");
-    let fake = Fake::start(events)?;
+    let size = Size::asked_for()?;
+    let fake = Fake::start(events, size)?;
     let facts = &fake.facts;
-    println!(
-        "{:<28} {:>8} {:>9} {:>8} {:>7} {:>9} {:>8} {:>8} {:>6}",
-        "", "seconds", "per sec", "cpu s", "MB", "requests", "commits", "floor", "ratio"
-    );
+    println!("{events} events {size}");
+    figures::head();
 
     warm(facts, "").await?;
     let first = step("first", facts, &store)?;
     let floor_of_all = median_floor(facts, &store, "").await?;
-    line(&format!("first binding of {events}"), events, &first, Some(floor_of_all), "");
+    let line = Line::of(&first, events, Some(floor_of_all));
+    let aim = Aim::at_most(FIRST_RATIO, line.ratio(), " times the floor");
+    print_step(&format!("first binding of {events}"), &first, &line, &aim);
     let empty = step("empty", facts, &store)?;
-    line("run with nothing new", 1, &empty, None, "");
+    let line = Line::of(&empty, 1, None);
+    let met =
+        line.requests.is_some_and(|count| count <= 1.0) && line.commits.is_some_and(|count| count <= 2.0);
+    print_step("run with nothing new", &empty, &line, &Aim("one request, two commits at most".into(), met));
 
     order(facts, "expire-sync-tokens", &json!({})).await?;
     warm(facts, "").await?;
     let again = step("again", facts, &store)?;
-    line("full listing again (410)", events, &again, Some(floor_of_all), "");
+    let line = Line::of(&again, events, Some(floor_of_all));
+    let aim = Aim::at_most(AGAIN_RATIO, line.ratio(), " times the floor");
+    print_step("full listing again (410)", &again, &line, &aim);
 
     let since = cursor(&store)?;
     let listed: Vec<String> = Connection::open(&store)?
@@ -408,23 +495,42 @@ async fn table() -> Outcome<()> {
     warm(facts, &since).await?;
     let increment = step("increment", facts, &store)?;
     let floor_of_changes = median_floor(facts, &store, &since).await?;
-    line(&format!("run with {changes} changes"), changes, &increment, Some(floor_of_changes), "");
+    let line = Line::of(&increment, changes, Some(floor_of_changes));
+    let aim = Aim::at_most(CHANGES_RATIO, line.ratio(), " times the floor");
+    print_step(&format!("run with {changes} changes"), &increment, &line, &aim);
 
     let edit = "UPDATE appointment SET summary = 'Changed in the CRM' WHERE rowid IN
         (SELECT rowid FROM appointment WHERE recurrence IS NULL AND series IS NULL ORDER BY rowid DESC LIMIT ?1)";
-    Connection::open(&store)?.execute(edit, [changes])?;
+    let edited = u32::try_from(Connection::open(&store)?.execute(edit, [changes])?)?;
     let push = step("push", facts, &store)?;
-    line(&format!("push of {changes} edits"), changes, &push, None, "");
+    let line = Line::of(&push, edited, None);
+    // One for each, the listing, and a token.
+    let met = line.requests.is_some_and(|count| count <= f64::from(edited) + 2.0);
+    print_step(
+        &format!("push of {edited} edits"),
+        &push,
+        &line,
+        &Aim("one request an edit, and two".into(), met),
+    );
 
-    println!();
+    Line::timed(floor_of_all, events).print("floor of a full listing", &Aim::none());
+    Line::timed(floor_of_changes, changes).print(&format!("floor of {changes} changes"), &Aim::none());
     match script(facts, &store).await? {
-        Some(seconds) => println!(
-            "script in Python: {seconds:.2} s, {:.0} a second; the first binding has {:.1} times its rate",
-            f64::from(events) / seconds,
-            seconds / first["seconds"].as_f64().unwrap_or(0.0)
-        ),
+        Some(seconds) => {
+            let times = seconds / first["seconds"].as_f64().unwrap_or(f64::NAN);
+            let note = format!("none; the first binding has {times:.1} times its rate");
+            Line::timed(seconds, events).print("script in Python", &Aim(note, true));
+        }
         None => println!("script in Python: .local/venv is missing; tests/run makes it"),
     }
+    let steps = [&first, &empty, &again, &increment, &push];
+    let peak = steps.iter().filter_map(|step| step["resident"].as_f64()).fold(0.0, f64::max);
+    let aim = match size {
+        Size::Bytes(0..=4096) => Aim::at_most(MEGABYTES, peak, " MB"),
+        Size::Bytes(_) => Aim::none(),
+        Size::Hostile => Aim::at_most(MEGABYTES_HOSTILE, peak, " MB"),
+    };
+    Line { megabytes: Some(peak), ..Line::default() }.print("peak memory of the engine", &aim);
     if std::env::var_os("CALSYNC_BENCH_KEEP").is_none() {
         std::fs::remove_dir_all(&directory)?;
     } else {
