@@ -453,11 +453,11 @@ fn print_step(what: &str, step: &Value, line: &Line, aim: &Aim) {
 async fn table() -> Outcome<()> {
     let events = number("CALSYNC_BENCH_EVENTS", 100_000)?;
     let changes = number("CALSYNC_BENCH_CHANGES", 1000)?.min(events);
+    let size = Size::asked_for()?;
     let directory = std::env::var_os("CALSYNC_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
     let directory = directory.join(format!("calsync-bench-{}", std::process::id()));
     std::fs::create_dir_all(&directory)?;
     let store = directory.join("calsync.db");
-    let size = Size::asked_for()?;
     let fake = Fake::start(events, size)?;
     let facts = &fake.facts;
     println!("{events} events {size}");
