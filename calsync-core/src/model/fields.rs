@@ -122,6 +122,11 @@ impl Fields {
         self.0.is_empty()
     }
 
+    /// About how many bytes of memory the values take.
+    pub(crate) fn size(&self) -> usize {
+        self.0.iter().map(|(unit, value)| unit.as_str().len() + size(value)).sum()
+    }
+
     /// The units in which the two differ in canonical form.
     pub fn diff(&self, other: &Self) -> BTreeSet<Unit> {
         let mut units = BTreeSet::new();
@@ -166,6 +171,18 @@ impl Fields {
     pub fn only(&self, units: &BTreeSet<Unit>) -> Self {
         self.kept(|unit| units.contains(unit))
     }
+}
+
+fn size(value: &Value) -> usize {
+    /// What a value, its key and its place in a map take besides their texts.
+    const NODE: usize = 64;
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(size).sum(),
+        Value::Object(values) => values.iter().map(|(key, value)| key.len() + size(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    NODE + inside
 }
 
 /// Names the units, never their values: the content of an appointment stays out of logs.

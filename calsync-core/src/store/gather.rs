@@ -59,6 +59,10 @@ pub fn family(lookups: &mut impl Lookups, which: Which, root: &str) -> Result<Fa
     })
 }
 
+/// About how much memory the values of a page of families may take, in bytes. A page ends with the family that goes beyond it:
+/// events of up to 4 kB come in pages as long as they are asked for, the largest that a calendar holds a few dozen at a time.
+const PAGE_BYTES: usize = 4 << 20;
+
 /// A page of families with something pending, as [`crate::store::Store::families`] promises it. A family is listed once, under
 /// [`Family::root`]: of several pending roots the smallest.
 ///
@@ -72,14 +76,19 @@ pub fn families(
 ) -> Result<Vec<Family>> {
     let mut found = Vec::new();
     let mut after = after.map(str::to_owned);
-    while found.len() < count_max {
+    let mut bytes = 0;
+    while found.len() < count_max && bytes < PAGE_BYTES {
         let asked = count_max - found.len();
         let roots = lookups.pending_roots(which, after.as_deref(), asked)?;
         for root in &roots {
             let family = family(lookups, which, root)?;
             let left_out = which == Which::Local && family.root(Which::Remote).is_some();
             if !left_out && family.root(which) == Some(root) {
+                bytes += family.size();
                 found.push(family);
+            }
+            if bytes >= PAGE_BYTES {
+                break;
             }
         }
         match roots.into_iter().next_back() {

@@ -94,7 +94,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Families with pending observations on the side that `which` names, ordered by that side's root after `after`: first all
     /// `Which::Remote`, then `Which::Local`. A family holds all links, observations, marks and outbox entries of the
-    /// roots, pending or not. `Which::Local` leaves out families that the remote side has pending as well.
+    /// roots, pending or not. `Which::Local` leaves out families that the remote side has pending as well. A page may hold fewer
+    /// than `count_max` where they are large; only an empty one is the last.
     async fn families(
         &self,
         tenant: &Tenant,

@@ -285,6 +285,21 @@ impl Family {
             Which::Local => self.local.iter().map(|mark| mark.root.as_str()).min(),
         }
     }
+
+    /// About how many bytes of memory its values take.
+    pub(super) fn size(&self) -> usize {
+        let of_state = |state: &State| match state {
+            State::Live(fields) => fields.size(),
+            State::Gone => 0,
+        };
+        let links = self.links.iter().filter_map(|link| link.base.as_ref()).map(of_state);
+        let remote = self.remote.iter().filter_map(RemoteItem::values).map(Fields::size);
+        let records = self.local.iter().filter_map(|mark| mark.record.as_ref()?.fields.as_ref());
+        let written = self.outbox.iter().map(|entry| match &entry.intent {
+            Intent::Remote { base, .. } | Intent::Local { base, .. } => of_state(base),
+        });
+        links.chain(remote).chain(records.map(Fields::size)).chain(written).sum()
+    }
 }
 
 /// Whose root. The calendar's come first.

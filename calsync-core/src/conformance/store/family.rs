@@ -15,6 +15,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_mark_of_the_own_table_is_read_with_the_record_as_it_is_now,
         a_mark_that_holds_its_record_is_read_as_it_was_put,
         pending_families_come_in_pages_ordered_by_root,
+        large_families_come_in_short_pages,
         a_family_with_several_pending_roots_is_listed_once_under_the_smallest,
         the_local_side_leaves_out_what_the_remote_side_has_pending,
     ]
@@ -168,6 +169,23 @@ async fn a_mark_that_holds_its_record_is_read_as_it_was_put(ground: &Ground) {
     let put = LocalMark::of(&theirs, true);
     ground.put([group(|g| g.marks.push(put.clone()))]).await;
     assert_eq!(family(ground, Which::Local, "a").await.local, [put]);
+}
+
+async fn large_families_come_in_short_pages(ground: &Ground) {
+    const MEGABYTE: usize = 1 << 20;
+    let mut fields = Fields::new();
+    fields.set("description", json!("x".repeat(MEGABYTE)));
+    let large = |n: u32| RemoteItem { seen: Seen::Live(fields.clone()), ..item(&format!("K{n:02}"), true) };
+    ground.put([group(|g| g.remote.extend((0..20).map(large)))]).await;
+    let (mut after, mut seen) = (None, 0);
+    loop {
+        let page = families(ground, Which::Remote, after.as_deref(), 99).await;
+        let Some(last) = page.last() else { break };
+        assert!(page.len() <= 8, "{} megabytes at once", page.len());
+        seen += page.len();
+        after = last.root(Which::Remote).map(str::to_owned);
+    }
+    assert_eq!(seen, 20);
 }
 
 async fn pending_families_come_in_pages_ordered_by_root(ground: &Ground) {
