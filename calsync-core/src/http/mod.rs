@@ -22,8 +22,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use std::fmt;
 
-/// Largest answer body that is read, in bytes, after decompression.
-pub const BODY_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Largest answer body that is read, in bytes, after decompression. A page of a listing that is larger is asked for again with fewer
+/// results, so that what a listing holds in memory is bounded however large its events are; no single record is as large.
+pub const BODY_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Carries one request to its host and brings the answer. Follows no redirects, verifies certificates, keeps no cookies.
 #[async_trait]

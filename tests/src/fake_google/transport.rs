@@ -28,7 +28,7 @@ impl FakeTransport {
         Self { google: Arc::new(Mutex::new(google)), clock, body_bytes_max: BODY_BYTES_MAX }
     }
 
-    /// Answers larger than this are refused, as the real transport refuses those of more than 32 MiB.
+    /// Answers larger than this are refused, as the real transport refuses those beyond [`BODY_BYTES_MAX`].
     pub fn body_bytes_max(mut self, body_bytes_max: usize) -> Self {
         self.body_bytes_max = body_bytes_max;
         self

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 
-/// The longest line that is read, in bytes: an appointment has 32 MiB at most.
+/// The longest line that is read, in bytes: far more than an appointment as large as an answer may be, before and after.
 const LINE_BYTES_MAX: u64 = 64 << 20;
 
 /// The first line.
