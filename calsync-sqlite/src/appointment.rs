@@ -52,10 +52,14 @@ pub(crate) fn changes(
     after: i64,
     count_max: i64,
 ) -> Result<Vec<Record>> {
-    let linked = "EXISTS (SELECT 1 FROM calsync_link l WHERE l.tenant = c.tenant AND l.binding = ?4 AND l.record = c.id)";
+    // The link comes before the appointment, so that what it leaves out is not looked up there.
     let query = format!(
-        "SELECT {COLUMNS} FROM {TABLES} WHERE c.tenant = ?1 AND c.version > ?2 \
-         AND (?4 IS NULL OR c.agent = ?5 OR {linked}) ORDER BY c.version LIMIT ?3"
+        "SELECT {COLUMNS} FROM appointment_change c
+         LEFT JOIN calsync_link l ON l.tenant = c.tenant AND l.binding = ?4 AND l.record = c.id
+         LEFT JOIN appointment a ON a.tenant = c.tenant AND a.id = c.id
+         WHERE c.tenant = ?1 AND c.version > ?2 AND (?4 IS NULL
+           OR (c.agent = ?5 OR l.record IS NOT NULL) AND l.version IS NOT CAST(c.version AS TEXT))
+         ORDER BY c.version LIMIT ?3"
     );
     let (id, agent) = binding.unzip();
     all(db, &query, (tenant, after, count_max, id, agent.map(AgentId::as_str)), record)

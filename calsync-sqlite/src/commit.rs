@@ -338,9 +338,9 @@ impl Rows<'_> {
 
     fn link(&self, link: &Link) -> Result<()> {
         let statement = "INSERT INTO calsync_link
-            (tenant, binding, record, record_root, key, remote_root, live, body)
-            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant, binding, record)
-            DO UPDATE SET record_root = ?4, key = ?5, remote_root = ?6, live = ?7, body = ?8";
+            (tenant, binding, record, record_root, key, remote_root, live, version, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, binding, record)
+            DO UPDATE SET record_root = ?4, key = ?5, remote_root = ?6, live = ?7, version = ?8, body = ?9";
         let written = run(
             self.db,
             statement,
@@ -352,6 +352,7 @@ impl Rows<'_> {
                 link.key.as_str(),
                 link.remote_root.as_str(),
                 matches!(link.base, Some(State::Live(_))),
+                link.version.as_ref().map(|version| version.as_str()),
                 to_json(link)?,
             ),
         );

@@ -341,7 +341,7 @@ const TABLES: [(&str, &str); 4] = [
          transparency, visibility, fields, sync, modified, version",
     ),
     ("calsync_remote", "tenant, binding, key, root, generation, pending, body"),
-    ("calsync_link", "tenant, binding, record, record_root, key, remote_root, live, body"),
+    ("calsync_link", "tenant, binding, record, record_root, key, remote_root, live, version, body"),
     ("calsync_journal", "tenant, binding, record, body"),
 ];
 

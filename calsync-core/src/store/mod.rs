@@ -166,7 +166,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<StoredRow>>;
 
     /// calsync's own table: what changed since `position` in commit order, deletions included. With a binding, only
-    /// records of its agent and records that it has links to.
+    /// records of its agent and records that it has links to, and of the latter none that is in the very version that its
+    /// link has: those are the binding's own writes, which a first run would read all once more.
     async fn record_changes(
         &self,
         tenant: &Tenant,

@@ -44,6 +44,7 @@ CREATE TABLE calsync_link (
   key         TEXT NOT NULL,
   remote_root TEXT NOT NULL,
   live        INTEGER NOT NULL,
+  version     TEXT,  -- of the CRM record, where it equals the base
   body        TEXT NOT NULL,
   UNIQUE (tenant, binding, record),
   UNIQUE (tenant, binding, key)

@@ -20,7 +20,7 @@ async fn settle(ground: &Ground, tenant: &Tenant, id: &str, who: &str) {
     let mut batch = Batch::new(tenant.clone());
     batch.binding = Some(id.into());
     batch.groups = vec![group(|g| {
-        g.links.push(Link { revision: Some(who.into()), ..link("rec", "key") }.into());
+        g.links.push(Link { version: None, revision: Some(who.into()), ..link("rec", "key") }.into());
         g.remote.push(RemoteItem { revision: who.into(), ..item("key", true) });
         g.remote.push(RemoteItem { revision: who.into(), ..item("other", true) });
         g.marks.push(LocalMark { version: who.into(), ..mark("rec", "rec", "1") });

@@ -275,6 +275,9 @@ async fn a_binding_sees_the_changes_of_its_agent_and_of_what_it_links(ground: &G
     assert_eq!((ids(&page.records), page.more), ("linked".to_owned(), false));
     let whole = changes(ground, None, 9).await;
     assert_eq!(page.position, whole.position, "what does not concern the binding is passed over");
+    let own = Link { version: Some(amys.clone()), ..link("amys", "k2") };
+    ground.put([group(|g| g.links.push(own.into()))]).await;
+    assert_eq!(ids(&feed(None, 9).await.records), "linked", "not what is as its link says");
     let give = RecordChange::Patch {
         units: [].into(),
         fields: Fields::new(),
@@ -282,7 +285,6 @@ async fn a_binding_sees_the_changes_of_its_agent_and_of_what_it_links(ground: &G
         agent: Some("bob".into()),
         sync: None,
     };
-    ground.put([group(|g| g.links.push(link("amys", "k2").into()))]).await;
     let given = ground.write(change("o5", "amys", &amys, give)).await;
     let page = feed(page.position.as_ref(), 9).await;
     assert_eq!(ids(&page.records), "amys", "given away, and still linked");

@@ -329,8 +329,11 @@ impl Store for MemoryStore {
         let rows = |tenant: &TenantData| {
             let links = binding.and_then(|binding| tenant.rows.get(&binding.id)).map(|rows| &rows.links);
             let wanted = |record: &Record| {
-                binding.is_none_or(|binding| record.agent == binding.agent)
-                    || links.is_some_and(|links| links.by_record.contains_key(&record.id))
+                let Some(binding) = binding else { return true };
+                match links.and_then(|links| links.by_record.get(&record.id)) {
+                    Some(link) => link.version.as_ref() != Some(&record.version),
+                    None => record.agent == binding.agent,
+                }
             };
             let mut changes = tenant.own.after(after).filter(|(_, record)| wanted(record)).peekable();
             let mut last = after;
