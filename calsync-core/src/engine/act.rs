@@ -488,7 +488,7 @@ impl Pass<'_> {
                     let known = family.remote.iter().find(|known| known.key == key);
                     if recognised(link, known) {
                         let seen = BTreeMap::from([(key, item)]);
-                        let sighted = self.sight_all(seen, generation, true).await?;
+                        let sighted = self.sight_all(&seen, generation, true).await?;
                         group.remote.extend(sighted.remote);
                         group.links.extend(sighted.links);
                     } else {

@@ -15,6 +15,7 @@ mod discreet;
 mod doubt;
 mod guard;
 mod halt;
+mod line;
 mod observe;
 mod pages;
 mod plan;

@@ -1,21 +1,20 @@
 //! Observes both sides, page by page; nothing is decided here.
 //!
 //! Each page and the place where the next one starts are committed together. A cursor is stored only with the last page of
-//! the listing that it closes, so a run that dies in the middle repeats a page, and skips none. The next page is asked for while
-//! one is stored; it is stored itself only when that is done. After a full listing whatever
-//! it lacked is read once more by id: a listing is no proof that something is gone.
+//! the listing that it closes, so a run that dies in the middle repeats a page, and skips none (`line.rs`). After a full listing
+//! whatever it lacked is read once more by id: a listing is no proof that something is gone.
 
 use super::doubt::Doubt;
+use super::line::Line;
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PageToken, RecordId, RemoteKey};
 use crate::plan::settle::{missing, observed};
-use crate::plan::sighting::{self, Sighting, made_by_us, made_from_it, sight};
+use crate::plan::sighting::{Sighting, made_by_us, made_from_it, sight};
 use crate::planted::{self, Fault};
-use crate::provider::{Item, Next, Page, Start};
+use crate::provider::{Item, Page, Start};
 use crate::report::Listed;
-use crate::store::{Batch, Group, Link, LinkPut, LocalMark, RemoteItem};
-use futures_util::future::{OptionFuture, join};
+use crate::store::{Group, Link, LinkPut, LocalMark, RemoteItem};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,32 +96,19 @@ impl Pass<'_> {
             }
         }
         let mut expired = false;
-        let mut ahead: Option<Result<Page>> = None;
+        let mut line = Line::from(self.state.listing.page.clone());
         for _ in 0..PAGES_MAX {
             if self.out_of_time() {
                 return Ok(false);
             }
             self.hold().await?;
-            let page = match ahead.take() {
-                Some(page) => page,
-                None => self.list(self.state.listing.page.clone()).await,
-            };
-            match page {
-                Ok(page) => {
-                    let following = match &page.next {
-                        Next::More(token) => Some(self.list(Some(token.clone()))),
-                        Next::Done(_) => None,
-                    };
-                    let stored;
-                    (ahead, stored) = join(OptionFuture::from(following), self.store_page(page)).await;
-                    if stored? {
-                        match self.doubt().await? {
-                            Doubt::Believed => return self.sweep().await,
-                            Doubt::Held => return Ok(true),
-                            Doubt::Again => {}
-                        }
-                    }
-                }
+            match line.advance(self).await {
+                Ok(false) => {}
+                Ok(true) => match self.doubt().await? {
+                    Doubt::Believed => return self.sweep().await,
+                    Doubt::Held => return Ok(true),
+                    Doubt::Again => line = Line::from(self.state.listing.page.clone()),
+                },
                 // The page token of a full listing can expire as well; once per run is a fresh start, twice is a fault.
                 Err(error) if error.kind() == ErrorKind::CursorExpired && !expired => {
                     expired = true;
@@ -138,8 +124,9 @@ impl Pass<'_> {
                     let mut batch = self.batch();
                     batch.state = Some(self.state.clone());
                     self.commit(batch).await?;
+                    line = Line::from(None);
                 }
-                Err(error) => return Err(self.about_calendar(error)),
+                Err(error) => return Err(error),
             }
         }
         Err(Error::new(ErrorKind::Protocol, "the calendar's listing does not end")
@@ -149,7 +136,7 @@ impl Pass<'_> {
     }
 
     /// Asks for one page of the listing. Borrows nothing, so that a page can be on its way while another one is stored.
-    fn list(&self, page: Option<PageToken>) -> impl Future<Output = Result<Page>> + use<> {
+    pub(super) fn list(&self, page: Option<PageToken>) -> impl Future<Output = Result<Page>> + use<> {
         let start = match (&self.state.listing.cursor, self.state.listing.full) {
             (Some(cursor), false) => Start::Since(cursor.clone(), page),
             _ => Start::Full(page),
@@ -169,48 +156,10 @@ impl Pass<'_> {
         listing.fingerprint = fingerprint;
     }
 
-    /// Stores one page with the place where the next one starts; `true` after the last one.
-    async fn store_page(&mut self, page: Page) -> Result<bool> {
-        let generation = self.state.listing.generation;
-        // The same record twice on a page: the later one counts.
-        let items: BTreeMap<RemoteKey, Item> =
-            page.items.into_iter().map(|item| (sighting::key(&item), item)).collect();
-        let group = self.sight_all(items, generation, false).await?;
-        let before = self.state.listing.clone();
-        let done = match page.next {
-            Next::More(token) => {
-                if self.state.listing.page.as_ref() == Some(&token) {
-                    return Err(Error::new(ErrorKind::Protocol, "a page of the listing leads to itself")
-                        .with("calendar", &self.binding.target.calendar)
-                        .later());
-                }
-                self.state.listing.page = Some(token);
-                false
-            }
-            Next::Done(cursor) => {
-                self.state.listing.page = None;
-                self.state.listing.cursor = Some(cursor);
-                true
-            }
-        };
-        let nothing = group.remote.is_empty() && group.links.is_empty() && group.forget.is_empty();
-        if nothing && before == self.state.listing {
-            return Ok(done);
-        }
-        if planted::on(Fault::CursorBeforeItsPage) {
-            self.commit(Batch { state: Some(self.state.clone()), ..self.batch() }).await?;
-        }
-        let mut batch = self.batch();
-        batch.groups.push(group);
-        batch.state = Some(self.state.clone());
-        self.commit(batch).await?;
-        Ok(done)
-    }
-
     /// Holds items against what is known; reads again what must be confirmed.
     pub(super) async fn sight_all(
-        &mut self,
-        items: BTreeMap<RemoteKey, Item>,
+        &self,
+        items: &BTreeMap<RemoteKey, Item>,
         generation: u64,
         confirmed: bool,
     ) -> Result<Group> {
@@ -228,7 +177,7 @@ impl Pass<'_> {
         let provider = &*self.provider;
         let mut found: BTreeMap<RecordId, Link> = BTreeMap::new();
         let mut perhaps: BTreeMap<RecordId, Link> = BTreeMap::new();
-        for (key, item) in &items {
+        for (key, item) in items {
             if let (Item::Record(record), None) = (item, links.get(key)) {
                 let ours = made_by_us(record, &self.installation, &self.binding, provider);
                 let theirs = || made_from_it(record, &self.installation, &self.binding);
@@ -317,7 +266,7 @@ impl Pass<'_> {
                 let item = RemoteItem { key: link.key.clone(), ..item };
                 let group = match found {
                     Some(found @ Item::Record(_)) => {
-                        self.sight_all(BTreeMap::from([(link.key.clone(), found)]), generation, true).await?
+                        self.sight_all(&BTreeMap::from([(link.key.clone(), found)]), generation, true).await?
                     }
                     _ => Group { remote: vec![item], ..Group::default() },
                 };
