@@ -11,10 +11,14 @@ use calsync_core::{AgentId, RecordId, Result, Version};
 use chrono::{DateTime, Datelike, Duration, SecondsFormat, Utc};
 use rusqlite::{Connection, Row, named_params};
 use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Units whose column holds their text, in the order of [`COLUMNS`].
 const TEXTS: [&str; 6] = ["summary", "description", "location", "status", "transparency", "visibility"];
+
+/// What of a `when` has a column.
+const WHEN: [&str; 4] = ["start", "end", "zone", "recurrence"];
 
 const COLUMNS: &str = "c.id, c.version, c.agent, c.series, c.slot, c.sync, coalesce(a.modified, c.modified), a.fields, \
     a.summary, a.description, a.location, a.status, a.transparency, a.visibility, a.starts, a.ends, a.zone, a.recurrence, \
@@ -114,57 +118,72 @@ pub(crate) fn occurrences(db: &Connection, tenant: &str, series: &RecordId) -> R
     Ok(found)
 }
 
-/// The version that the next change of any appointment will have. Inside a writing transaction nobody else can take it.
-pub(crate) fn next_version(db: &Connection) -> Result<Version> {
-    let query = "SELECT value + 1 FROM appointment_sequence";
+/// Begins to write: from here to [`close`] the changes are kept by whoever writes, not by the table's triggers. Answers with
+/// the number that the next change will have; nobody else can take it before the transaction ends.
+pub(crate) fn open(db: &Connection) -> Result<i64> {
+    let query = "UPDATE appointment_sequence SET calsync = 1 RETURNING value + 1";
     let next = one(db, query, (), |row| Ok(row.get(0)?))?;
-    Ok(number(next.ok_or_else(|| damaged("the sequence of versions is missing"))?)?)
+    next.ok_or_else(|| damaged("the sequence of versions is missing"))
 }
 
-/// Puts a row, over a living one of the same id if that is `known`. Its version is the [`next_version`], which the table's
-/// triggers give.
+/// Ends what [`open`] began, where this is the number that the next change will have.
+pub(crate) fn close(db: &Connection, next: i64) -> Result<()> {
+    run(db, "UPDATE appointment_sequence SET value = ?1 - 1, calsync = 0", [next]).map(drop)
+}
+
+/// Puts a row with the version that it has, over a living one of the same id if that is `known`. Between [`open`] and [`close`].
 pub(crate) fn put(db: &Connection, tenant: &str, row: &OwnRow, known: bool) -> Result<()> {
     let record = &row.record;
-    let key = (tenant, record.id.as_str());
     let modified = record.modified.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let (operation, version) = row.created.as_ref().map(|(operation, version)| (operation, version)).unzip();
+    // First: a version that the appointment's change does not have cannot be set.
+    let statement = "INSERT INTO appointment_change (version, tenant, id, agent, series, slot, sync, deleted, modified, operation,
+            created_operation, created_version)
+        VALUES (:version, :tenant, :id, :agent, :series, :slot, :sync, :deleted, :modified, :operation,
+            :created_operation, :created_version)
+        ON CONFLICT (tenant, id) DO UPDATE SET version = excluded.version, agent = excluded.agent, series = excluded.series,
+            slot = excluded.slot, sync = excluded.sync, deleted = excluded.deleted, modified = excluded.modified,
+            operation = excluded.operation, created_operation = excluded.created_operation,
+            created_version = excluded.created_version";
+    let params = named_params! {
+        ":version": version_number(&record.version)?,
+        ":tenant": tenant,
+        ":id": record.id.as_str(),
+        ":agent": record.agent.as_str(),
+        ":series": record.occurrence.as_ref().map(|o| o.series.as_str()),
+        ":slot": record.occurrence.as_ref().map(|o| o.slot.to_string()),
+        ":sync": record.sync,
+        ":deleted": record.fields.is_none(),
+        ":modified": modified,
+        ":operation": row.operation.as_ref().map(|operation| operation.as_str()),
+        ":created_operation": operation.map(|operation| operation.as_str()),
+        ":created_version": version.map(version_number).transpose()?,
+    };
+    run(db, statement, params)?;
     match &record.fields {
-        Some(fields) => put_living(db, tenant, record, Columns::of(fields), &modified, known)?,
+        Some(fields) => put_living(db, tenant, record, fields, &modified, known),
         None => {
-            run(db, "DELETE FROM appointment WHERE tenant = ?1 AND id = ?2", key)?;
+            run(db, "DELETE FROM appointment WHERE tenant = ?1 AND id = ?2", (tenant, record.id.as_str()))
+                .map(drop)
         }
     }
-    // The triggers took it for a stranger's write, which has no operation and the time of SQLite's clock.
-    let (operation, version) = row.created.as_ref().map(|(operation, version)| (operation, version)).unzip();
-    let version = version.map(|version| version.as_str().parse::<i64>()).transpose();
-    run(
-        db,
-        "UPDATE appointment_change SET operation = ?3, created_operation = ?4, created_version = ?5, modified = ?6
-         WHERE tenant = ?1 AND id = ?2",
-        (
-            key.0,
-            key.1,
-            row.operation.as_ref().map(|operation| operation.as_str()),
-            operation.map(|operation| operation.as_str()),
-            version.map_err(|_| damaged("a version is not a number"))?,
-            modified,
-        ),
-    )?;
-    Ok(())
 }
 
 fn put_living(
     db: &Connection,
     tenant: &str,
     record: &Record,
-    columns: Columns,
+    fields: &Fields,
     modified: &str,
     known: bool,
 ) -> Result<()> {
     let occurrence = record.occurrence.as_ref();
+    let columns = Columns::of(fields);
     let [summary, description, location, status, transparency, visibility] = columns.texts;
     let params = named_params! {
         ":tenant": tenant,
         ":id": record.id.as_str(),
+        ":version": version_number(&record.version)?,
         ":agent": record.agent.as_str(),
         ":series": occurrence.map(|o| o.series.as_str()),
         ":slot": occurrence.map(|o| o.slot.to_string()),
@@ -185,58 +204,53 @@ fn put_living(
     let update = "UPDATE appointment SET agent = :agent, series = :series, slot = :slot, summary = :summary,
         description = :description, location = :location, starts = :starts, ends = :ends, zone = :zone,
         recurrence = :recurrence, status = :status, transparency = :transparency, visibility = :visibility,
-        fields = :fields, sync = :sync, modified = :modified WHERE tenant = :tenant AND id = :id";
-    let insert = "INSERT INTO appointment (tenant, id, agent, series, slot, summary, description, location, starts, ends,
-        zone, recurrence, status, transparency, visibility, fields, sync, modified, version)
-        VALUES (:tenant, :id, :agent, :series, :slot, :summary, :description, :location, :starts, :ends,
-        :zone, :recurrence, :status, :transparency, :visibility, :fields, :sync, :modified,
-        (SELECT value + 1 FROM appointment_sequence))";
-    if !known {
-        run(db, insert, params)?;
-    } else {
-        run(db, update, params)?;
-        // Where the clock has not moved since the last write, the trigger cannot tell that the time was given.
-        let given =
-            "UPDATE appointment SET modified = ?3 WHERE tenant = ?1 AND id = ?2 AND modified IS NOT ?3";
-        run(db, given, (tenant, record.id.as_str(), modified))?;
-    }
-    Ok(())
+        fields = :fields, sync = :sync, modified = :modified, version = :version WHERE tenant = :tenant AND id = :id";
+    let insert = "INSERT INTO appointment (tenant, id, version, agent, series, slot, summary, description, location, starts, ends,
+        zone, recurrence, status, transparency, visibility, fields, sync, modified)
+        VALUES (:tenant, :id, :version, :agent, :series, :slot, :summary, :description, :location, :starts, :ends,
+        :zone, :recurrence, :status, :transparency, :visibility, :fields, :sync, :modified)";
+    run(db, if known { update } else { insert }, params).map(drop)
 }
 
-/// The values of a record, taken apart.
+/// The values of a record, taken apart: what columns hold, and what is left.
 #[derive(Debug, PartialEq)]
-struct Columns {
-    texts: [Option<String>; 6],
-    starts: Option<String>,
-    ends: Option<String>,
-    zone: Option<String>,
+struct Columns<Text, Rest> {
+    texts: [Option<Text>; 6],
+    starts: Option<Text>,
+    ends: Option<Text>,
+    zone: Option<Text>,
     recurrence: Option<String>,
-    rest: Map<String, Value>,
+    rest: Rest,
 }
 
-impl Columns {
-    fn of(fields: &Fields) -> Self {
-        let mut rest: Map<String, Value> =
-            fields.iter().map(|(unit, value)| (unit.to_string(), value.clone())).collect();
-        let texts = TEXTS.map(|unit| take_text(&mut rest, unit));
+impl<'a> Columns<&'a str, BTreeMap<&'a str, Cow<'a, Value>>> {
+    /// Values on their way into the table, as they are in the record.
+    fn of(fields: &'a Fields) -> Self {
+        let texts = TEXTS.map(|unit| fields.get(unit).and_then(Value::as_str));
+        let in_column = |unit: &str, value: &Value| value.is_string() && TEXTS.contains(&unit);
+        let rest = fields.iter().filter(|(unit, value)| !in_column(unit.as_str(), value));
+        let rest = rest.map(|(unit, value)| (unit.as_str(), Cow::Borrowed(value))).collect();
         let mut columns = Self { texts, starts: None, ends: None, zone: None, recurrence: None, rest };
-        if let Some(Value::Object(when)) = columns.rest.get("when")
+        if let Some(Value::Object(when)) = fields.get("when")
             && fits(when)
         {
-            let mut when = when.clone();
-            columns.starts = take_text(&mut when, "start");
-            columns.ends = take_text(&mut when, "end");
-            columns.zone = take_text(&mut when, "zone");
-            columns.recurrence = when.remove("recurrence").map(|lines| lines.to_string());
-            if when.is_empty() {
+            let text = |name| when.get(name).and_then(Value::as_str);
+            (columns.starts, columns.ends, columns.zone) = (text("start"), text("end"), text("zone"));
+            columns.recurrence = when.get("recurrence").map(Value::to_string);
+            let left = when.iter().filter(|(name, _)| !WHEN.contains(&name.as_str()));
+            let left: Map<_, _> = left.map(|(name, value)| (name.clone(), value.clone())).collect();
+            if left.is_empty() {
                 columns.rest.remove("when");
             } else {
-                columns.rest.insert("when".to_owned(), Value::Object(when));
+                columns.rest.insert("when", Cow::Owned(Value::Object(left)));
             }
         }
         columns
     }
+}
 
+impl Columns<String, Map<String, Value>> {
+    /// The values again.
     fn into_fields(self) -> Result<Fields> {
         let mut rest = self.rest;
         for (unit, text) in TEXTS.into_iter().zip(self.texts) {
@@ -262,17 +276,6 @@ impl Columns {
         }
         serde_json::from_value(Value::Object(rest))
             .map_err(|e| damaged("the fields of an appointment cannot be read").caused_by(e))
-    }
-}
-
-fn take_text(values: &mut Map<String, Value>, name: &str) -> Option<String> {
-    match values.get(name) {
-        Some(Value::String(text)) => {
-            let text = text.clone();
-            values.remove(name);
-            Some(text)
-        }
-        _ => None,
     }
 }
 
@@ -360,8 +363,17 @@ mod tests {
     fn check(values: Value, rest: Value) {
         let fields: Fields = serde_json::from_value(values.clone()).expect("a map");
         let columns = Columns::of(&fields);
-        assert_eq!(Value::Object(columns.rest.clone()), rest);
-        assert_eq!(json!(columns.into_fields().expect("readable")), values);
+        assert_eq!(json!(columns.rest), rest);
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let read = Columns {
+            texts: columns.texts.map(owned),
+            starts: owned(columns.starts),
+            ends: owned(columns.ends),
+            zone: owned(columns.zone),
+            recurrence: columns.recurrence,
+            rest: from_json::<Map<String, Value>>(&to_json(&columns.rest).expect("JSON")).expect("a map"),
+        };
+        assert_eq!(json!(read.into_fields().expect("readable")), values);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub(crate) fn commit(db: &mut Connection, batch: &mut Batch, now: DateTime<Utc>)
     batch.well_formed()?;
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     let tenant = batch.tenant.clone();
-    let committed = Writing { db: &tx, tenant: tenant.as_str(), now }.all(batch)?;
+    let committed = Writing { db: &tx, tenant: tenant.as_str(), now, next: None }.all(batch)?;
     tx.commit().map_err(sql)?;
     Ok(committed)
 }
@@ -59,13 +59,15 @@ struct Writing<'a> {
     db: &'a Connection,
     tenant: &'a str,
     now: DateTime<Utc>,
+    /// The number of the next change to an appointment, once there was one.
+    next: Option<i64>,
 }
 
 /// The versions that the writes of a group gave.
 type Versions = BTreeMap<RecordId, Version>;
 
 impl Writing<'_> {
-    fn all(&self, batch: &mut Batch) -> Result<Committed> {
+    fn all(mut self, batch: &mut Batch) -> Result<Committed> {
         self.check_ground(batch)?;
         if let (Some(binding), true) = (&batch.binding, batch.drop_binding) {
             self.forget(binding)?;
@@ -84,6 +86,9 @@ impl Writing<'_> {
                     committed.versions.extend(versions);
                 }
             }
+        }
+        if let Some(next) = self.next {
+            appointment::close(self.db, next)?;
         }
         self.binding_rows(batch)?;
         self.plan(batch, &plan_rows)?;
@@ -144,7 +149,7 @@ impl Writing<'_> {
     }
 
     /// Checks all that a group expects, and then writes its records. `None`: something moved and nothing was written.
-    fn records(&self, group: &Group) -> Result<Option<Versions>> {
+    fn records(&mut self, group: &Group) -> Result<Option<Versions>> {
         let mut rows = BTreeMap::new();
         for id in group.expects.iter().map(|e| &e.record).chain(group.records.iter().map(|w| &w.id)) {
             if !rows.contains_key(id) {
@@ -159,7 +164,11 @@ impl Writing<'_> {
         if group.records.is_empty() {
             return Ok(Some(versions));
         }
-        let mut next = appointment::version_number(&appointment::next_version(self.db)?)?;
+        let mut next = match self.next {
+            Some(next) => next,
+            None => appointment::open(self.db)?,
+        };
+        self.next = Some(next);
         let mut put = Vec::new();
         for write in &group.records {
             let version = Version::new(next.to_string());
@@ -177,6 +186,7 @@ impl Writing<'_> {
         for (known, row) in put {
             appointment::put(self.db, self.tenant, &row, known)?;
         }
+        self.next = Some(next);
         Ok(Some(versions))
     }
 

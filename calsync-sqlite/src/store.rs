@@ -119,9 +119,14 @@ impl Store for SqliteStore {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed> {
-        let clock = self.clock.clone();
-        let job = move |db: &mut _, batch: &mut _| commit::commit(db, batch, clock.now());
-        self.writer.run_with(batch, job).await.map_err(|error| self.named(error))
+        let (clock, mut batch) = (self.clock.clone(), batch);
+        let job = move |db: &mut _| {
+            let committed = commit::commit(db, &mut batch, clock.now());
+            Ok((committed, batch))
+        };
+        let (committed, batch) = self.writer.run(job).await.map_err(|error| self.named(error))?;
+        self.reader.drop_there(batch);
+        committed.map_err(|error| self.named(error))
     }
 
     async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>> {

@@ -70,25 +70,15 @@ impl Worker {
         &self,
         job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        self.run_with((), move |connection, ()| job(connection)).await
-    }
-
-    /// The same for a job that works on something of its own, which is taken apart when the answer has been given: of a large
-    /// transaction that is a good part of the work, and nobody has to wait for it.
-    pub(crate) async fn run_with<T: Send + 'static, W: Send + 'static>(
-        &self,
-        mut with: W,
-        job: impl FnOnce(&mut Connection, &mut W) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
         match self {
             Self::Caller(connection) => {
-                job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner), &mut with)
+                job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
             }
             Self::Thread { jobs, .. } => {
                 let (tell, told) = oneshot::channel();
                 let job: Job = Box::new(move |connection| {
                     if !tell.is_closed() {
-                        let _ = tell.send(job(connection, &mut with));
+                        let _ = tell.send(job(connection));
                     }
                 });
                 let sent = jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
@@ -97,6 +87,14 @@ impl Worker {
                 }
                 told.await.map_err(|_| panicked())?
             }
+        }
+    }
+
+    /// Takes something apart on the worker's thread, once its jobs are done: of what a large transaction was told that is a
+    /// good part of the work, and nobody has to wait for it.
+    pub(crate) fn drop_there(&self, thing: impl Send + 'static) {
+        if let Self::Thread { jobs: Some(jobs), .. } = self {
+            let _ = jobs.send(Box::new(move |_| drop(thing)));
         }
     }
 }

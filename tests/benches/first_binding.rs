@@ -22,7 +22,7 @@
 //!
 //! Beside a listing stands its *floor*: the same pages fetched over the same transport, read into Google's own types, and as many
 //! rows as a first binding ends up with (taken from the store that it made) inserted with prepared statements, one
-//! transaction a page, through the shipped schema with its triggers and with its pragmas, into an empty file; the median of
+//! transaction a page, through the shipped schema as calsync writes it and with its pragmas, into an empty file; the median of
 //! five. And `listing.py`, the script that one would write without calsync, if `.local/venv` has Google's client (as `tests/run`
 //! makes it).
 //!
@@ -334,7 +334,11 @@ fn status(name: &str) -> f64 {
 }
 
 /// The tables that a first binding fills, a statement that puts a row of each, and the columns that it takes.
-const TABLES: [(&str, &str); 4] = [
+const TABLES: [(&str, &str); 5] = [
+    (
+        "appointment_change",
+        "version, tenant, id, agent, series, slot, sync, deleted, modified, operation, created_operation, created_version",
+    ),
     (
         "appointment",
         "tenant, id, agent, series, slot, summary, description, location, starts, ends, zone, recurrence, status, \
@@ -374,7 +378,7 @@ async fn floor(token: &str, facts: &Value, rows: &Path, since: &str) -> Outcome<
     let mut done = 0;
     pages(&transport, facts, token, since, |body| {
         let (count, next) = calsync_google::read_page_only(body)?;
-        to.execute_batch("BEGIN IMMEDIATE")?;
+        to.execute_batch("BEGIN IMMEDIATE; UPDATE appointment_sequence SET calsync = 1")?;
         for ((table, columns), rows) in TABLES.iter().zip(&tables) {
             let marks = vec!["?"; columns.split(',').count()].join(", ");
             let mut put = to.prepare_cached(&format!("INSERT INTO {table} ({columns}) VALUES ({marks})"))?;
@@ -382,8 +386,8 @@ async fn floor(token: &str, facts: &Value, rows: &Path, since: &str) -> Outcome<
                 put.execute(rusqlite::params_from_iter(row))?;
             }
         }
-        to.execute_batch("COMMIT")?;
         done += count;
+        to.execute_batch(&format!("UPDATE appointment_sequence SET value = {done}, calsync = 0; COMMIT"))?;
         Ok(next)
     })
     .await?;

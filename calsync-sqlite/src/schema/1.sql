@@ -191,10 +191,11 @@ CREATE INDEX appointment_untimed ON appointment (tenant, agent) WHERE starts IS 
 -- The number of the last change of any appointment of any tenant. SQLite has one writer at a time, so the order of
 -- these numbers is the order of commits.
 CREATE TABLE appointment_sequence (
-  one   INTEGER PRIMARY KEY CHECK (one = 1),
-  value INTEGER NOT NULL
+  one     INTEGER PRIMARY KEY CHECK (one = 1),
+  value   INTEGER NOT NULL,
+  calsync INTEGER NOT NULL CHECK (calsync IN (0, 1))  -- 1 only inside of a transaction that keeps the changes itself
 ) STRICT;
-INSERT INTO appointment_sequence VALUES (1, 0);
+INSERT INTO appointment_sequence VALUES (1, 0, 0);
 
 -- The last change of every appointment there ever was; what is left of a deleted one.
 CREATE TABLE appointment_change (
@@ -214,7 +215,11 @@ CREATE TABLE appointment_change (
 ) STRICT;
 CREATE INDEX appointment_change_order ON appointment_change (tenant, version);
 
-CREATE TRIGGER appointment_inserted AFTER INSERT ON appointment BEGIN
+-- What the CRM writes is kept by triggers. calsync says itself what they would have to find out, and does not write a row
+-- three times.
+
+CREATE TRIGGER appointment_inserted AFTER INSERT ON appointment
+WHEN (SELECT calsync FROM appointment_sequence) = 0 BEGIN
   UPDATE appointment_sequence SET value = value + 1;
   INSERT INTO appointment_change (version, tenant, id, agent, series, slot, sync, deleted, modified)
     SELECT value, NEW.tenant, NEW.id, NEW.agent, NEW.series, NEW.slot, NEW.sync, 0,
@@ -224,19 +229,17 @@ CREATE TRIGGER appointment_inserted AFTER INSERT ON appointment BEGIN
       version = excluded.version, agent = excluded.agent, series = excluded.series, slot = excluded.slot,
       sync = excluded.sync, deleted = 0, modified = excluded.modified,
       operation = NULL, created_operation = NULL, created_version = NULL;
-  -- calsync says both in advance, so that a large row is not written twice; whatever anybody else says does not count.
   UPDATE appointment SET
     version = (SELECT value FROM appointment_sequence),
     modified = coalesce(modified, strftime('%Y-%m-%dT%H:%M:%fZ', 'now'))
-  WHERE tenant = NEW.tenant AND id = NEW.id
-    AND (modified IS NULL OR version IS NOT (SELECT value FROM appointment_sequence));
+  WHERE tenant = NEW.tenant AND id = NEW.id;
 END;
 
 -- `version` and `modified` are not in the list: setting them alone is no change, and this trigger sets them itself.
 CREATE TRIGGER appointment_updated AFTER UPDATE OF
   agent, series, slot, summary, description, location, starts, ends, zone, recurrence, status, transparency, visibility,
   fields, sync
-ON appointment BEGIN
+ON appointment WHEN (SELECT calsync FROM appointment_sequence) = 0 BEGIN
   UPDATE appointment_sequence SET value = value + 1;
   UPDATE appointment_change SET
     version = (SELECT value FROM appointment_sequence),
@@ -249,7 +252,8 @@ ON appointment BEGIN
   WHERE tenant = NEW.tenant AND id = NEW.id;
 END;
 
-CREATE TRIGGER appointment_deleted AFTER DELETE ON appointment BEGIN
+CREATE TRIGGER appointment_deleted AFTER DELETE ON appointment
+WHEN (SELECT calsync FROM appointment_sequence) = 0 BEGIN
   UPDATE appointment_sequence SET value = value + 1;
   UPDATE appointment_change SET
     version = (SELECT value FROM appointment_sequence),
