@@ -18,6 +18,7 @@ use calsync_core::provider::Item;
 use calsync_core::{OperationId, RemoteId, Revision, Zone};
 use chrono::{DateTime, Datelike, FixedOffset, NaiveDate, NaiveDateTime, Utc};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 /// Years that an appointment can be in. What is further off is a slip or a fault, and as a series it would have more occurrences
@@ -52,10 +53,10 @@ pub(crate) fn needs_zone(event: &Map<String, Value>) -> bool {
 }
 
 /// Reads one entry of a listing.
-pub(crate) fn item(entry: Value, calendar: &CalendarFacts) -> Item {
-    match entry {
-        Value::Object(event) => event_item(event, calendar),
-        _ => Item::Unreadable {
+pub(crate) fn item(entry: &RawValue, calendar: &CalendarFacts) -> Item {
+    match serde_json::from_str(entry.get()) {
+        Ok(event) => event_item(event, calendar),
+        Err(_) => Item::Unreadable {
             id: RemoteId::new(""),
             revision: Revision::new(""),
             occurrence: None,

@@ -129,7 +129,7 @@ impl Google {
             (None, None) => return Err(Error::new(ErrorKind::Protocol, "the page has no token").later()),
         };
         let items =
-            page.items.unwrap_or_default().into_iter().map(|entry| decode::item(entry, &facts)).collect();
+            page.items.unwrap_or_default().into_iter().map(|entry| decode::item(&entry, &facts)).collect();
         Ok(Page { items, next })
     }
 

@@ -27,6 +27,10 @@ fn event(changes: Value) -> Value {
     event
 }
 
+fn item(entry: Value, calendar: &CalendarFacts) -> Item {
+    super::item(&serde_json::value::to_raw_value(&entry).expect("JSON"), calendar)
+}
+
 #[track_caller]
 fn record(entry: Value) -> RemoteRecord {
     match item(entry, &vancouver()) {

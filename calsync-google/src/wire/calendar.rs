@@ -2,14 +2,15 @@
 
 use serde::Deserialize;
 use serde_json::Value;
+use serde_json::value::RawValue;
 
-/// The answer of `events.list`. The items stay raw, so that one that makes no sense does not take the page with it; the
-/// calendar's properties are read as far as they are what they should be.
+/// The answer of `events.list`. The items stay as they were sent, so that one that makes no sense does not take the page with it,
+/// and that a page is not held as values all at once; the calendar's properties are read as far as they are what they should be.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Events {
     #[serde(default)]
-    pub(crate) items: Option<Vec<Value>>,
+    pub(crate) items: Option<Vec<Box<RawValue>>>,
     next_page_token: Option<Value>,
     next_sync_token: Option<Value>,
     summary: Option<Value>,
