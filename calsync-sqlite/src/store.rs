@@ -26,6 +26,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// A transaction of more observations and records than this is taken apart beside the next one.
+const LARGE: usize = 50;
+
 /// A store in one SQLite file.
 pub struct SqliteStore {
     path: PathBuf,
@@ -125,7 +128,9 @@ impl Store for SqliteStore {
             Ok((committed, batch))
         };
         let (committed, batch) = self.writer.run(job).await.map_err(|error| self.named(error))?;
-        self.reader.drop_there(batch);
+        if batch.groups.iter().map(|group| group.remote.len() + group.records.len()).sum::<usize>() > LARGE {
+            self.writer.take_apart(batch);
+        }
         committed.map_err(|error| self.named(error))
     }
 

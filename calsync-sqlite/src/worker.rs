@@ -71,9 +71,7 @@ impl Worker {
         job: impl FnOnce(&mut Connection) -> Result<T> + Send + 'static,
     ) -> Result<T> {
         match self {
-            Self::Caller(connection) => {
-                job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner))
-            }
+            Self::Caller(connection) => job(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)),
             Self::Thread { jobs, .. } => {
                 let (tell, told) = oneshot::channel();
                 let job: Job = Box::new(move |connection| {
@@ -90,11 +88,12 @@ impl Worker {
         }
     }
 
-    /// Takes something apart on the worker's thread, once its jobs are done: of what a large transaction was told that is a
-    /// good part of the work, and nobody has to wait for it.
-    pub(crate) fn drop_there(&self, thing: impl Send + 'static) {
-        if let Self::Thread { jobs: Some(jobs), .. } = self {
-            let _ = jobs.send(Box::new(move |_| drop(thing)));
+    /// Takes apart what a job was told. Of a large transaction that is a good part of the work: whichever of the store's threads
+    /// did it, the next job would wait.
+    pub(crate) fn take_apart(&self, told: impl Send + 'static) {
+        if let Self::Thread { .. } = self {
+            // Where no thread can be had, it is done here.
+            let _ = std::thread::Builder::new().name("calsync-tidy".to_owned()).spawn(move || drop(told));
         }
     }
 }

@@ -150,6 +150,49 @@ async fn calsync_never_writes_over_what_sql_changed_meanwhile() {
 }
 
 #[tokio::test]
+async fn calsync_and_the_triggers_keep_the_same_books_one_after_the_other() {
+    let world = World::new().await;
+    let ids = |changes: &Changes| -> Vec<_> {
+        changes
+            .records
+            .iter()
+            .map(|r| (r.id.to_string(), r.version.to_string(), r.fields.is_some()))
+            .collect()
+    };
+    let books = |id: &str, version: &str, there| vec![(id.to_owned(), version.to_owned(), there)];
+    let mut position = None;
+    let mut version = 0;
+    for (operation, change) in [
+        ("o1", create("o1", "a").change),
+        ("o2", RecordChange::Cancel),
+        ("moved", RecordChange::Cancel),
+        ("o3", RecordChange::Delete),
+    ] {
+        let expected = (operation != "o1").then(|| version.to_string().into());
+        let expected = if operation == "moved" { Some("1".into()) } else { expected };
+        let written =
+            world.write(RecordWrite { operation: operation.into(), id: "a".into(), expected, change });
+        let moved = !written.await.moved.is_empty();
+        assert_eq!(moved, operation == "moved");
+        if !moved {
+            version += 1;
+            let changes = world.changes(position.as_ref()).await;
+            assert_eq!(ids(&changes), books("a", &version.to_string(), operation != "o3"), "{operation}");
+            position = changes.position;
+        }
+        if operation != "o3" {
+            world.sql("UPDATE appointment SET summary = 'By hand' WHERE id = 'a'");
+        } else {
+            world.sql("INSERT INTO appointment (tenant, id, agent) VALUES ('acme', 'a', 'amy')");
+        }
+        version += 1;
+        let changes = world.changes(position.as_ref()).await;
+        assert_eq!(ids(&changes), books("a", &version.to_string(), true), "by SQL after {operation}");
+        position = changes.position;
+    }
+}
+
+#[tokio::test]
 async fn a_transaction_of_the_crm_that_is_rolled_back_leaves_no_change() {
     let world = World::new().await;
     world.write(create("o1", "a")).await;
