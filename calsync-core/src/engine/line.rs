@@ -63,7 +63,8 @@ impl Line {
         let stored = OptionFuture::from(batch.map(|batch| now.commit(batch)));
         let sighted = OptionFuture::from(page.map(|page| now.sight_page(page)));
         let listed = OptionFuture::from(self.ask.take().map(|page| now.list(page)));
-        let (stored, sighted, listed) = join3(stored, sighted, listed).await;
+        // In this order, so that with a store that answers at once it is as with one that works beside.
+        let (sighted, stored, listed) = join3(sighted, stored, listed).await;
         let _: Option<Committed> = stored.transpose()?;
         self.sighted = match sighted.transpose()? {
             Some(page) if before.touches(&page) => Some(run.sight_again(page).await?),

@@ -10,7 +10,7 @@ use crate::clock::{ManualClock, SeededEntropy};
 use crate::error::ErrorKind;
 use crate::id::RecordId;
 use crate::limits::{Allowance, Limits};
-use crate::model::{Appointment, Fields, Recurrence, Slot, State, Status, When};
+use crate::model::{Appointment, Fields, Recurrence, RemoteRecord, Slot, State, Status, When};
 use crate::plan::Action;
 use crate::report::Report;
 use crate::store::MemoryStore;
@@ -130,6 +130,35 @@ async fn what_one_side_makes_edits_and_deletes_reaches_the_other() {
     desk.crm.delete(&other).await.unwrap();
     assert_eq!(desk.run().await.count(Action::DeleteRemote), 1);
     assert!(desk.paper.living().is_empty());
+    desk.settled().await;
+}
+
+#[tokio::test]
+async fn c04_a_record_that_is_on_two_pages_of_a_listing_is_as_the_later_page_says() {
+    let desk = Desk::new().await;
+    desk.paper.put("g1", visit("Visit").to_fields());
+    desk.run().await;
+    let record = desk.only().await;
+    // Deleted and brought back while the pages were read; a page has three entries.
+    let (_, alive) = desk.paper.sheet().records[&"g1".into()].clone();
+    let gone = RemoteRecord { state: State::Gone, revision: "gone".into(), ..alive.clone() };
+    {
+        let mut sheet = desk.paper.sheet();
+        sheet.sequence += 1;
+        let at = sheet.sequence;
+        sheet.shown_before.push((at, gone));
+    }
+    desk.paper.put("g2", visit("Second").to_fields());
+    desk.paper.put("g3", visit("Third").to_fields());
+    {
+        let mut sheet = desk.paper.sheet();
+        sheet.sequence += 1;
+        let at = sheet.sequence;
+        sheet.records.insert("g1".into(), (at, alive));
+    }
+    let report = desk.run().await;
+    assert_eq!((report.count(Action::CreateLocal), report.count(Action::DeleteLocal)), (2, 0), "{report}");
+    assert_eq!(text(&desk.crm_fields(&record).await, "status"), "");
     desk.settled().await;
 }
 

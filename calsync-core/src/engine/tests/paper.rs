@@ -21,6 +21,8 @@ pub(super) struct Paper(Arc<Mutex<Sheet>>);
 #[derive(Debug, Default)]
 pub(super) struct Sheet {
     pub records: BTreeMap<RemoteId, (u64, RemoteRecord)>,
+    /// What a listing shows besides, where it was read while people edited.
+    pub shown_before: Vec<(u64, RemoteRecord)>,
     pub sequence: u64,
     pub oldest_cursor: u64,
     /// Writes that changed something.
@@ -142,7 +144,8 @@ impl Provider for Paper {
         };
         let full = matches!(start, Start::Full(_));
         let from = page.as_ref().map_or(since, |page| page.as_str().parse().unwrap());
-        let mut changed: Vec<_> = sheet.records.values().filter(|(at, _)| *at > from).cloned().collect();
+        let shown = sheet.records.values().chain(&sheet.shown_before);
+        let mut changed: Vec<_> = shown.filter(|(at, _)| *at > from).cloned().collect();
         changed.sort_by_key(|(at, _)| *at);
         changed.retain(|(_, r)| !full || r.state != State::Gone || r.occurrence.is_some());
         let more = changed.len() > 3;
