@@ -12,6 +12,8 @@ use std::fmt;
 
 /// How many rows a report holds; what is beyond is counted, and is in the journal.
 pub const ROWS_MAX: usize = 1_000;
+/// About how many bytes of memory the rows of a report take: of large appointments it holds fewer rows.
+pub const ROWS_BYTES_MAX: usize = 2 << 20;
 
 /// How the calendar was listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,9 +51,9 @@ pub struct Report {
     pub waiting: BTreeMap<Waiting, u64>,
     /// What is held back by the guards: why, and what would have been done.
     pub held: Vec<Held>,
-    /// The decisions, up to [`ROWS_MAX`].
+    /// The decisions, up to [`ROWS_MAX`] and [`ROWS_BYTES_MAX`].
     pub rows: Vec<Row>,
-    /// Decisions beyond [`ROWS_MAX`].
+    /// Decisions beyond that.
     pub rows_left_out: u64,
     /// What somebody should know.
     pub warnings: Vec<String>,
@@ -59,6 +61,27 @@ pub struct Report {
     pub requests: u32,
     /// What kept the run from being clean.
     pub error: Option<LastError>,
+    #[serde(skip)]
+    taken: Taken,
+}
+
+/// What the rows of a report take of the room there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    rows: usize,
+    bytes: usize,
+}
+
+impl Taken {
+    /// Whether there is room for another row, which is taken then.
+    pub(crate) fn take(&mut self, row: &Row) -> bool {
+        if self.rows >= ROWS_MAX || self.bytes >= ROWS_BYTES_MAX {
+            return false;
+        }
+        self.rows += 1;
+        self.bytes += row.size();
+        true
+    }
 }
 
 impl Report {
@@ -78,6 +101,7 @@ impl Report {
             warnings: Vec::new(),
             requests: 0,
             error: None,
+            taken: Taken::default(),
         }
     }
 
@@ -107,7 +131,7 @@ impl Report {
             if let Some(waiting) = row.waiting {
                 *self.waiting.entry(waiting).or_default() += 1;
             }
-            if self.rows.len() < ROWS_MAX {
+            if self.taken.take(row) {
                 self.rows.push(row.clone());
             } else {
                 self.rows_left_out += 1;
@@ -161,5 +185,34 @@ impl fmt::Display for Report {
             writeln!(f, "  ! {}", error.message)?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Fields;
+    use serde_json::json;
+
+    fn row(bytes: usize) -> Row {
+        let mut fields = Fields::new();
+        fields.set("description", json!("x".repeat(bytes)));
+        let row = json!({"action": Action::CreateLocal, "record": null, "key": null, "slot": null, "again": false,
+            "summary": "Visit", "reason": "new in the calendar", "units": ["description"], "before": null,
+            "after": fields, "lost": null, "waiting": null, "conflict": false, "guests_told": 0, "guests_untold": 0,
+            "versions": [null, null]});
+        serde_json::from_value(row).expect("a row")
+    }
+
+    fn held(rows: usize, bytes: usize) -> (usize, u64, u64) {
+        let mut report = Report::new("run".into(), "binding".into(), DateTime::UNIX_EPOCH);
+        report.add(&vec![row(bytes); rows]);
+        (report.rows.len(), report.rows_left_out, report.count(Action::CreateLocal))
+    }
+
+    #[test]
+    fn a_report_of_large_appointments_holds_fewer_rows_and_counts_all() {
+        assert_eq!(held(1_500, 100), (1_000, 500, 1_500));
+        assert_eq!(held(50, 1 << 20), (2, 48, 50));
     }
 }

@@ -18,7 +18,7 @@ use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
 use crate::planted::{self, Fault};
 use crate::provider::Item;
-use crate::report::ROWS_MAX;
+use crate::report::Taken;
 use crate::store::{Batch, Committed, Family, Group, Link, LinkPut, LocalMark, Store, Which};
 use futures_util::future::join3;
 use std::collections::{BTreeMap, BTreeSet};
@@ -46,6 +46,7 @@ pub(super) struct Guard {
 #[derive(Debug, Default)]
 struct Waits {
     rows: Vec<Row>,
+    taken: Taken,
     beyond: BTreeMap<Waiting, u64>,
 }
 
@@ -54,7 +55,7 @@ impl Waits {
         for row in rows {
             match row.waiting.filter(|waiting| row.action == Action::Wait && *waiting != Waiting::AfterSeries)
             {
-                Some(_) if self.rows.len() < ROWS_MAX => self.rows.push(row),
+                Some(_) if self.taken.take(&row) => self.rows.push(row),
                 Some(waiting) => *self.beyond.entry(waiting).or_default() += 1,
                 None => {}
             }

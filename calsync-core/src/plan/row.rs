@@ -154,6 +154,16 @@ impl Row {
     pub fn writes(&self) -> bool {
         !matches!(self.action, Action::Wait | Action::Skip)
     }
+
+    /// About how many bytes of memory it takes.
+    pub(crate) fn size(&self) -> usize {
+        /// What the row itself, and each text in it, takes besides the letters.
+        const PART: usize = 64;
+        let values = [&self.before, &self.after, &self.lost].into_iter().flatten().map(Fields::size);
+        let units = self.units.iter().map(|unit| PART + unit.as_str().len());
+        let guests = self.guests.iter().map(|guest| PART + guest.len());
+        8 * PART + values.chain(units).chain(guests).sum::<usize>()
+    }
 }
 
 impl fmt::Display for Row {
