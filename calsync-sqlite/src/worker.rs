@@ -88,12 +88,12 @@ impl Worker {
         }
     }
 
-    /// Takes apart what a job was told. Of a large transaction that is a good part of the work: whichever of the store's threads
-    /// did it, the next job would wait.
+    /// Takes apart what a job of another worker was told, in its turn. Of a large transaction that is a good part of the work, and
+    /// neither the writer nor the caller has to wait for it here.
     pub(crate) fn take_apart(&self, told: impl Send + 'static) {
-        if let Self::Thread { .. } = self {
-            // Where no thread can be had, it is done here.
-            let _ = std::thread::Builder::new().name("calsync-tidy".to_owned()).spawn(move || drop(told));
+        if let Self::Thread { jobs: Some(jobs), .. } = self {
+            // Where the thread is gone, it is done here.
+            let _ = jobs.send(Box::new(move |_| drop(told)));
         }
     }
 }

@@ -60,8 +60,8 @@ pub fn family(lookups: &mut impl Lookups, which: Which, root: &str) -> Result<Fa
 }
 
 /// About how much memory the values of a page of families may take, in bytes. A page ends with the family that goes beyond it:
-/// events of up to 4 kB come in pages as long as they are asked for, the largest that a calendar holds a few dozen at a time.
-const PAGE_BYTES: usize = 4 << 20;
+/// usual events come in pages as long as they are asked for, the largest that a calendar holds a handful at a time.
+const PAGE_BYTES: usize = 1 << 20;
 
 /// A page of families with something pending, as [`crate::store::Store::families`] promises it. A family is listed once, under
 /// [`Family::root`]: of several pending roots the smallest.

@@ -86,9 +86,9 @@ async fn a_listing_goes_page_by_page_and_ends_with_a_cursor() {
     assert_eq!(page.next, Next::Done("s1".into()));
     let uris = world.script.uris();
     assert!(uris[0].ends_with(
-        "/calendars/amy%40example.com/events?singleEvents=false&maxResults=1000&showDeleted=false"
+        "/calendars/amy%40example.com/events?singleEvents=false&maxResults=750&showDeleted=false"
     ));
-    assert!(uris[1].ends_with("&maxResults=1000&showDeleted=false&pageToken=p%3A2"), "{}", uris[1]);
+    assert!(uris[1].ends_with("&maxResults=750&showDeleted=false&pageToken=p%3A2"), "{}", uris[1]);
 }
 
 #[tokio::test]
