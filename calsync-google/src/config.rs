@@ -123,7 +123,7 @@ impl GoogleBuilder {
         self
     }
 
-    /// How many events a page may have, 1 to 2,500. Default: 1,000, so that two pages of large events fit into memory.
+    /// How many events a page may have, 1 to 2,500. Default: 750, so that three pages of large events fit into memory.
     pub fn page_size(mut self, page_size: u32) -> Self {
         self.page_size = page_size;
         self

@@ -121,7 +121,7 @@ async fn s13_a_page_that_is_too_large_is_asked_for_again_with_fewer_results_and_
             uri.split("maxResults=").nth(1).and_then(|s| s.split('&').next()).expect("a size").to_owned()
         })
         .collect();
-    assert_eq!(sizes, ["1000", "500", "250", "250", "250"]);
+    assert_eq!(sizes, ["750", "375", "187", "187", "187"]);
 }
 
 #[tokio::test]
