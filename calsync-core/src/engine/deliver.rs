@@ -52,20 +52,17 @@ impl Pass<'_> {
             self.engine.shared.store.links(tenant, id, std::slice::from_ref(&entry.record)).await?;
         let Some(link) = links.first() else { return Ok(drop) };
         match answer {
-            Applied::Applied { .. } => {
+            Applied::Applied { id: made, .. } => {
                 let keys = std::slice::from_ref(&link.key);
                 let (_, items): (_, Vec<RemoteItem>) =
                     self.engine.shared.store.known(tenant, id, keys).await?;
                 let mut group = applied(entry, link, items.first(), answer).unwrap_or(drop);
-                let (Applied::Applied { id, .. }, Intent::Local { agrees, version, .. }) =
-                    (answer, &entry.intent)
-                else {
-                    return Ok(group);
-                };
                 // More has to be written to the calendar; or what was made has been seen in the CRM before, as what was
                 // deleted under that id, or because this is the answer to an earlier creation. From the record as it is now.
-                if !agrees || version.is_none() && self.is_marked(link, id).await? {
-                    group.marks = self.seen_again(host, link, id).await?;
+                if let Intent::Local { agrees, version, .. } = &entry.intent
+                    && (!agrees || version.is_none() && self.is_marked(link, made).await?)
+                {
+                    group.marks = self.seen_again(host, link, made).await?;
                 }
                 Ok(group)
             }
@@ -80,14 +77,19 @@ impl Pass<'_> {
 
     async fn is_marked(&self, link: &Link, id: &RecordId) -> Result<bool> {
         let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
-        let root = if link.slot.is_none() { id } else { &link.record_root };
+        let root = root_of(link, id);
         let family = self.engine.shared.store.family(tenant, binding, Which::Local, root.as_str()).await?;
         Ok(family.local.iter().any(|mark| mark.id == *id))
     }
 
     async fn seen_again(&self, host: &Arc<dyn Host>, link: &Link, id: &RecordId) -> Result<Vec<LocalMark>> {
-        let root = if link.slot.is_none() { id } else { &link.record_root };
+        let root = root_of(link, id);
         let records = host.read(&self.binding.tenant, std::slice::from_ref(id)).await?;
         Ok(records.iter().map(|r| LocalMark { root: root.clone(), ..LocalMark::of(r, true) }).collect())
     }
+}
+
+/// The root of a record that was just written: its own, or its series'.
+fn root_of<'a>(link: &'a Link, id: &'a RecordId) -> &'a RecordId {
+    if link.slot.is_none() { id } else { &link.record_root }
 }
