@@ -29,6 +29,8 @@ mod leases;
 mod listing;
 #[path = "failures/moments.rs"]
 mod moments;
+#[path = "failures/own_tables.rs"]
+mod own_tables;
 #[path = "planted/mod.rs"]
 mod planted;
 #[path = "failures/privacy.rs"]

@@ -4,12 +4,12 @@ use super::desk::{AMY, Desk, Setup, Way, hour, key, visit, with};
 use super::shaky_store::{failing, failing_once};
 use async_trait::async_trait;
 use calsync_core::binding::Direction;
-use calsync_core::clock::{ManualClock, SeededEntropy};
-use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
-use calsync_core::model::{Fields, Occurrence, Record};
+use calsync_core::clock::ManualClock;
+use calsync_core::host::{Applied, Changes, Host, RecordWrite};
+use calsync_core::model::Record;
 use calsync_core::plan::Action;
-use calsync_core::store::{Batch, Group, MemoryStore, Store};
-use calsync_core::{Binding, Engine, Error, ErrorKind, OperationId, Position, RecordId, Result, Tenant};
+use calsync_core::store::{MemoryStore, Store};
+use calsync_core::{Binding, Engine, Error, ErrorKind, Position, RecordId, Result, Tenant};
 use calsync_google::Google;
 use calsync_sqlite::SqliteStore;
 use serde_json::json;
@@ -329,159 +329,4 @@ async fn g27_an_event_that_was_made_anew_since_the_backup_is_the_record_s_event_
     crm.edit(&record, |a| a.location = Some("Dock 5".into())).await.unwrap();
     engine.run(&desk.binding).await.unwrap();
     assert_eq!(desk.titled("Visit")["location"], "Dock 5");
-}
-
-/// A CRM with a table of its own, which forgets nothing.
-#[derive(Clone, Debug)]
-struct OwnTable(MemoryStore);
-
-impl OwnTable {
-    fn new(desk: &Desk) -> Self {
-        Self(MemoryStore::new(desk.clock.clone(), "installation".into()))
-    }
-
-    /// calsync with this table, and this store for its own rows.
-    fn engine(&self, desk: &Desk, store: MemoryStore, seed: u64) -> Engine {
-        let google = Google::service_account(key())
-            .transport(Arc::new(desk.wire.clone()))
-            .clock(desk.clock.clone())
-            .entropy(Arc::new(SeededEntropy::new(seed)));
-        Engine::builder(store)
-            .provider("google", google.build().unwrap())
-            .host(self.clone())
-            .clock(desk.clock.clone())
-            .entropy(Arc::new(SeededEntropy::new(seed)))
-            .build()
-            .unwrap()
-    }
-
-    async fn write(&self, id: &RecordId, change: RecordChange) {
-        let tenant = Tenant::from("default");
-        let before = self.0.records(&tenant, std::slice::from_ref(id)).await.unwrap();
-        let row = RecordWrite {
-            operation: OperationId::from(format!("write {id} {change:?}").as_str()),
-            id: id.clone(),
-            expected: before.first().map(|record| record.version.clone()),
-            change,
-        };
-        let answers = self.apply(&tenant, &[row]).await.unwrap();
-        assert!(matches!(answers[..], [Applied::Applied { .. }]), "{answers:?}");
-    }
-}
-
-#[async_trait]
-impl Host for OwnTable {
-    async fn changes(
-        &self,
-        tenant: &Tenant,
-        position: Option<&Position>,
-        count_max: usize,
-    ) -> Result<Changes> {
-        self.0.record_changes(tenant, None, position, count_max).await
-    }
-
-    async fn apply(&self, tenant: &Tenant, rows: &[RecordWrite]) -> Result<Vec<Applied>> {
-        let mut answers = Vec::new();
-        for row in rows {
-            let mut batch = Batch::new(tenant.clone());
-            batch.groups.push(Group { records: vec![row.clone()], ..Group::default() });
-            let committed = self.0.commit(batch).await?;
-            let version = committed.versions.get(&row.id).cloned();
-            answers.push(
-                version.map_or(Applied::Moved, |version| Applied::Applied { id: row.id.clone(), version }),
-            );
-        }
-        Ok(answers)
-    }
-
-    async fn read(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>> {
-        self.0.records(tenant, ids).await
-    }
-}
-
-/// Nothing tells any more that both sides agreed on it, so that the event wins over the deletion, once and for good.
-#[tokio::test]
-async fn g27_what_the_crm_deleted_before_calsync_s_rows_were_lost_comes_back_on_both_sides_or_none() {
-    let desk = Desk::new().await;
-    let table = OwnTable::new(&desk);
-    let engine = |seed| table.engine(&desk, OwnTable::new(&desk).0, seed);
-    let (tenant, record) = (Tenant::from("default"), RecordId::from("r1"));
-    let fields = visit("Visit", "2026-12-01T09:00:00").to_fields();
-    let create = RecordChange::Create { agent: AMY.into(), occurrence: None, fields };
-    table.write(&record, create).await;
-    let first = engine(8);
-    let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
-    first.run(&binding).await.unwrap();
-    first.run(&binding).await.unwrap();
-    assert_eq!(desk.living().len(), 1);
-    table.write(&record, RecordChange::Delete).await;
-    let second = engine(9);
-    let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
-    for _ in 0..4 {
-        desk.clock.advance(Duration::from_secs(60));
-        second.run(&binding).await.unwrap();
-    }
-    let here = table.read(&tenant, &[record]).await.unwrap().remove(0).fields;
-    assert_eq!((here.is_some(), desk.living().len()), (true, 1));
-    let report = second.run(&binding).await.unwrap();
-    assert!(!report.wrote(), "{report}");
-}
-
-/// The series came back under another id, and calsync's rows went back to before that; the CRM's table did not.
-#[tokio::test]
-async fn g27_a_series_that_was_made_anew_since_the_backup_does_not_show_a_cancelled_occurrence_again() {
-    let desk = Desk::new().await;
-    let table = OwnTable::new(&desk);
-    let store = OwnTable::new(&desk).0;
-    let first = table.engine(&desk, store.clone(), 8);
-    let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
-    desk.enter(with(hour("s1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]})));
-    first.run(&binding).await.unwrap();
-    let tenant = Tenant::from("default");
-    let series = table.changes(&tenant, None, 10).await.unwrap().records.remove(0);
-    let slot = desk.fake().instances(
-        AMY,
-        "2026-12-05T00:00:00Z".parse().unwrap(),
-        "2026-12-12T00:00:00Z".parse().unwrap(),
-    );
-    let slot = slot[0]["id"].as_str().unwrap().rsplit_once('_').unwrap().1.parse().unwrap();
-    let mut fields = Fields::new();
-    fields.set("status", json!("cancelled"));
-    let cancelled = RecordChange::Create {
-        agent: AMY.into(),
-        occurrence: Some(Occurrence { series: series.id.clone(), slot }),
-        fields,
-    };
-    table.write(&"r2".into(), cancelled).await;
-    first.run(&binding).await.unwrap();
-    first.run(&binding).await.unwrap();
-    assert_eq!(desk.starts_there().len(), 2);
-    let backup = store.copy();
-    desk.remove("s1");
-    let mut fields = Fields::new();
-    fields.set("location", json!("Dock 4"));
-    let units = ["location".into()].into();
-    let patch = RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None };
-    table.write(&series.id, patch).await;
-    // The store is lost after the series was made, and before its occurrence was cancelled.
-    desk.before(|request, _| match request.uri().path().contains("/events/") && request.method() != "GET" {
-        true => Way::Cut,
-        false => Way::Free,
-    });
-    for _ in 0..2 {
-        desk.clock.advance(Duration::from_secs(180));
-        let _ = first.run(&binding).await;
-    }
-    desk.undisturbed();
-    assert_eq!(desk.starts_there().len(), 3);
-    let record = table.read(&tenant, std::slice::from_ref(&series.id)).await.unwrap().remove(0);
-    println!("{:?}", record.fields);
-    let second = table.engine(&desk, backup, 9);
-    for _ in 0..3 {
-        desk.clock.advance(Duration::from_secs(180));
-        second.run(&binding).await.unwrap();
-    }
-    assert_eq!(desk.starts_there().len(), 2);
-    let report = second.run(&binding).await.unwrap();
-    assert!(!report.wrote(), "{report}");
 }
