@@ -1,6 +1,6 @@
 //! A CRM with tables of its own beside stores that are lost or go back: the two share no transaction, and only one of them forgets.
 
-use super::desk::{AMY, Desk, Way, hour, key, visit, with};
+use super::desk::{AMY, Desk, TEAM, Way, hour, key, visit, with};
 use async_trait::async_trait;
 use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
@@ -163,4 +163,86 @@ async fn g27_a_series_that_was_made_anew_since_the_backup_does_not_show_a_cancel
     assert_eq!(desk.starts_there().len(), 2);
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
+}
+
+/// Somebody cancelled the occurrence on both sides and deleted the series in the CRM, before calsync's rows were lost.
+#[tokio::test]
+async fn g27_a_series_that_comes_back_to_the_crm_does_not_show_a_cancelled_occurrence_again() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let tenant = Tenant::from("default");
+    desk.enter(with(hour("s1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]})));
+    let (from, to) = ("2026-12-05T00:00:00Z".parse().unwrap(), "2026-12-12T00:00:00Z".parse().unwrap());
+    let second = desk.fake().instances(AMY, from, to)[0]["id"].as_str().unwrap().to_owned();
+    desk.remove(&second);
+    let engine = |seed| table.engine(&desk, OwnTable::new(&desk).0, seed);
+    let first = engine(8);
+    let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    for _ in 0..2 {
+        first.run(&binding).await.unwrap();
+    }
+    let records = table.changes(&tenant, None, 10).await.unwrap().records;
+    let (series, cancelled) = (&records[0], &records[1]);
+    assert!(series.occurrence.is_none() && cancelled.occurrence.is_some(), "{records:?}");
+    for record in [cancelled, series] {
+        table.write(&record.id, RecordChange::Delete).await;
+    }
+    let second = engine(9);
+    let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    for _ in 0..4 {
+        desk.clock.advance(Duration::from_secs(60));
+        second.run(&binding).await.unwrap();
+    }
+    let records = table.changes(&tenant, None, 10).await.unwrap().records;
+    let living: Vec<&Record> = records.iter().filter(|record| record.fields.is_some()).collect();
+    assert_eq!(living.len(), 2, "the series, and that one of its occurrences is cancelled: {records:?}");
+    let status = |record: &&Record| record.fields.as_ref()?.get("status").cloned();
+    assert_eq!(living.iter().filter_map(status).collect::<Vec<_>>(), ["cancelled"]);
+    assert_eq!(desk.starts_there().len(), 2);
+    let report = second.run(&binding).await.unwrap();
+    assert!(!report.wrote(), "{report}");
+}
+
+/// The copy in the team's calendar is joined again after calsync's rows were lost, and still organises nothing.
+#[tokio::test]
+async fn g04_g27_a_copy_that_is_joined_again_does_not_take_the_meeting_from_its_organiser() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let tenant = Tenant::from("default");
+    desk.enter(hour("g1", 1));
+    let mut record = None;
+    for seed in [8, 9] {
+        let engine = table.engine(&desk, OwnTable::new(&desk).0, seed);
+        let mut bindings = Vec::new();
+        for calendar in [AMY, TEAM] {
+            bindings.push(engine.bind(Binding::two_way(AMY).to("google", calendar)).await.unwrap());
+        }
+        if seed == 9 {
+            // Both sides of the copy have changed, so that joining it writes to the CRM.
+            let copy = desk.living_in(TEAM)[0]["id"].as_str().unwrap().to_owned();
+            desk.user(|fake, at| fake.user_patch(at, TEAM, &copy, &json!({"summary": "Moved on"}))).unwrap();
+        }
+        for _ in 0..3 {
+            for binding in &bindings {
+                desk.clock.advance(Duration::from_secs(60));
+                engine.run(binding).await.unwrap();
+            }
+        }
+        let records = table.changes(&tenant, None, 10).await.unwrap().records;
+        assert_eq!(records.len(), 1, "{records:?}");
+        if seed == 9 {
+            // Somebody goes on with the copy.
+            let copy = desk.living_in(TEAM)[0]["id"].as_str().unwrap().to_owned();
+            desk.user(|fake, at| fake.user_patch(at, TEAM, &copy, &json!({"location": "Dock 4"}))).unwrap();
+            for binding in bindings.iter().rev().chain(&bindings) {
+                desk.clock.advance(Duration::from_secs(60));
+                engine.run(binding).await.unwrap();
+            }
+        }
+        record = Some(table.read(&tenant, std::slice::from_ref(&records[0].id)).await.unwrap().remove(0));
+    }
+    let fields = record.unwrap().fields.unwrap();
+    assert_eq!(fields.get("organizer").unwrap()["email"], AMY);
+    assert_eq!(fields.get("location"), Some(&json!("Dock 4")));
+    assert_eq!((desk.living_in(AMY).len(), desk.living_in(TEAM).len()), (1, 1));
 }

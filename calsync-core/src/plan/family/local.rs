@@ -198,15 +198,19 @@ impl<'a> Planner<'a> {
         };
         let write = RecordWrite { operation: operation.clone(), id, expected, change };
         if !self.rules.own_table {
-            if pair.link.is_none() {
-                self.plan
+            match pair.link {
+                None => self
+                    .plan
                     .group
                     .links
-                    .push(Link { base: None, version: None, revision: None, ..link.clone() }.into());
-            }
-            let rebased = pair.rebased(link.clone());
-            if pair.link.is_some() && pair.link.is_some_and(|old| old.detail != rebased.detail) {
-                self.plan.group.links.push(rebased.into());
+                    .push(Link { base: None, version: None, revision: None, ..link.clone() }.into()),
+                // What the answer does not tell is kept now.
+                Some(old) => {
+                    let rebased = pair.rebased(link.clone());
+                    if (old.detail, old.mirror) != (rebased.detail, rebased.mirror) {
+                        self.plan.group.links.push(rebased.into());
+                    }
+                }
             }
             let version = pair.version().cloned();
             let intent = Intent::Local { write, base, revision, agrees, version };

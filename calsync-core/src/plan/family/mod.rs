@@ -351,6 +351,11 @@ impl<'a> Planner<'a> {
                 (false, Some(base), _) => return self.keep_cancelled_elsewhere(pair, root, base),
                 // Made and removed before it was ever dealt with.
                 (false, None, Delta::Absent | Delta::Same) => return self.clear_local(pair),
+                // Without a record of its own the CRM shows what its series puts there.
+                (false, None, Delta::Deleted) => {
+                    _ = self.delete_local(pair, Some(root), "cancelled in the calendar", None);
+                    return;
+                }
                 (false, None, _) => {}
             }
         }
