@@ -197,6 +197,12 @@ impl Writing<'_> {
                 ON CONFLICT (tenant, binding) DO UPDATE SET body = ?3";
             run(self.db, statement, (self.tenant, binding.as_str(), to_json(state)?))?;
         }
+        if let (Some(generation), Some(binding)) = (batch.forget_before, &batch.binding) {
+            let statement = "DELETE FROM calsync_remote AS r WHERE tenant = ?1 AND binding = ?2 AND generation < ?3
+                AND NOT EXISTS (SELECT 1 FROM calsync_link l WHERE l.tenant = r.tenant AND l.binding = r.binding
+                  AND l.key = r.key AND l.body ->> 'base' IS NOT NULL)";
+            run(self.db, statement, (self.tenant, binding.as_str(), int(generation)?))?;
+        }
         if let Some(row) = &batch.run {
             let statement = "INSERT INTO calsync_run (tenant, binding, id, body) VALUES (?1, ?2, ?3, ?4)
                 ON CONFLICT (tenant, binding, id) DO UPDATE SET body = ?4";

@@ -1,12 +1,15 @@
 //! Listings: every page, expired cursors, deletions found late, evidence that is none, and runs that break off.
 
-use super::desk::{Desk, Setup, Way, hour, visit};
+use super::desk::{AMY, Desk, Setup, Way, hour, visit};
 use calsync_core::ErrorKind;
 use calsync_core::limits::{Allowance, Limits};
 use calsync_core::plan::Action;
 use calsync_core::report::Listed;
+use calsync_core::store::Store;
+use calsync_sqlite::SqliteStore;
 use calsync_testkit::fake_google::{Fault, FaultKind, Route};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[tokio::test]
@@ -237,4 +240,47 @@ pub(crate) async fn c09_more_deletions_than_allowed_wait_and_everything_else_goe
     assert_eq!(desk.run().await.count(Action::DeleteLocal), 12);
     assert_eq!(desk.titles().await, ["g13", "g14", "Renamed"]);
     desk.settled().await;
+}
+
+/// One was entered by a person, one made by calsync, whose answer was lost; both are read once without an end, and are gone
+/// without a tombstone before they are read again, as what lay in the bin for thirty days.
+#[tokio::test]
+async fn c11_what_could_not_be_read_and_is_not_there_any_more_waits_for_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let sqlite = SqliteStore::builder(directory.path().join("calsync.db")).on_calling_thread().open().await;
+    let sqlite: Arc<dyn Store> = Arc::new(sqlite.unwrap());
+    for setup in [Setup::default(), Setup::default().store(move |_| Arc::clone(&sqlite))] {
+        let desk = setup.desk().await;
+        desk.create(&visit("Ours", "2026-12-01T09:00:00")).await;
+        desk.enter(hour("theirs", 2));
+        desk.lawless();
+        desk.fake().inject(Fault::new(FaultKind::LostAfterWork).on_writes());
+        desk.after(|_, mut answer| {
+            for event in answer["items"].as_array_mut().map_or(Vec::new(), |items| items.iter_mut().collect())
+            {
+                event["end"] = json!(null);
+            }
+            if answer["kind"] == "calendar#event" {
+                answer["end"] = json!(null);
+            }
+            answer
+        });
+        for _ in 0..2 {
+            desk.clock.advance(Duration::from_secs(180));
+            let _ = desk.try_run().await;
+        }
+        desk.undisturbed();
+        let report = desk.run().await;
+        assert_eq!(report.count(Action::Wait), 2, "{report}");
+        for event in desk.living() {
+            let id = event["id"].as_str().unwrap().to_owned();
+            desk.remove(&id);
+            desk.fake().user_purge(AMY, &id);
+        }
+        desk.fake().expire_sync_tokens();
+        desk.run().await;
+        desk.settled().await;
+        assert_eq!(desk.titles().await, ["Ours"]);
+        assert_eq!(desk.titled("Ours")["start"]["dateTime"], "2026-12-01T09:00:00-07:00");
+    }
 }

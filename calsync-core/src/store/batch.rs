@@ -27,7 +27,8 @@ pub struct Batch {
     pub settings: Option<u64>,
     /// Applied in order, each whole or not at all.
     pub groups: Vec<Group>,
-    /// Forget observations of an older generation that no link belongs to.
+    /// Forget observations of an older generation about which both sides have agreed on nothing: there is no link, or one without
+    /// a base.
     pub forget_before: Option<u64>,
     /// The binding's progress.
     pub state: Option<BindingState>,

@@ -6,6 +6,7 @@ use crate::binding::{BindingState, Health, LastError, Listing};
 use crate::guard::Accounts;
 use crate::model::RemoteOccurrence;
 use crate::store::{Answer, JournalEntry, Outcome, PlanHeader, RunRow, StoredRow, Which};
+use std::collections::BTreeSet;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -16,6 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
         living_links_that_a_listing_did_not_show_are_found_in_pages,
         living_links_are_counted,
         an_observation_is_replaced_and_forgotten,
+        what_an_older_listing_showed_is_forgotten_unless_both_sides_agreed_on_it,
         a_mark_is_taken_away_unless_a_newer_version_was_marked,
         the_outbox_keeps_its_order_and_a_replaced_entry_its_place,
         the_journal_is_read_newest_first,
@@ -232,6 +234,31 @@ async fn an_observation_is_replaced_and_forgotten(ground: &Ground) {
     assert_eq!(family.expect("a family").remote, [], "it belongs to another root now");
     ground.put([group(|g| g.forget.extend(["k".into(), "never seen".into()]))]).await;
     assert_eq!(known("k").await, []);
+}
+
+async fn what_an_older_listing_showed_is_forgotten_unless_both_sides_agreed_on_it(ground: &Ground) {
+    let keys = ["alone", "alone now", "meant", "agreed", "gone"];
+    let seen =
+        |key: &str| RemoteItem { generation: if key == "alone now" { 3 } else { 2 }, ..item(key, true) };
+    let meant = Link { base: None, ..link("a", "meant") };
+    let gone = Link { base: Some(State::Gone), ..link("c", "gone") };
+    ground
+        .put([group(|g| {
+            g.remote.extend(keys.map(seen));
+            g.links.extend([meant.into(), link("b", "agreed").into(), gone.into()]);
+        })])
+        .await;
+    let left = async |before: u64| {
+        let mut batch = ground.batch([]);
+        batch.forget_before = Some(before);
+        ground.store.commit(batch).await.expect("applied");
+        let keys = keys.map(RemoteKey::from);
+        let known = ground.store.known(&ground.tenant, ground.id(), &keys).await.expect("known").1;
+        known.iter().map(|item| item.key.to_string()).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(left(2).await.len(), 5);
+    assert_eq!(left(3).await, ["agreed", "alone now", "gone"]);
+    assert_eq!(ground.links(&["a", "b", "c"]).await.len(), 3, "no link goes with it");
 }
 
 async fn a_mark_is_taken_away_unless_a_newer_version_was_marked(ground: &Ground) {

@@ -198,8 +198,8 @@ fn apply(tenant: &mut TenantData, sequence: &mut u64, mut batch: Batch, ruled: &
             }
         }
         if let Some(generation) = batch.forget_before {
-            let stale =
-                |item: &RemoteItem| item.generation < generation && rows.links.of_key(&item.key).is_none();
+            let agreed = |key: &RemoteKey| rows.links.of_key(key).is_some_and(|link| link.base.is_some());
+            let stale = |item: &RemoteItem| item.generation < generation && !agreed(&item.key);
             let stale: Vec<_> =
                 rows.remote.by_key.values().filter(|item| stale(item)).map(|i| i.key.clone()).collect();
             for key in stale {
