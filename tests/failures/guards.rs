@@ -372,3 +372,36 @@ pub(crate) async fn a_run_stops_at_the_next_write_when_somebody_halts_it_and_goe
         desk.settled().await;
     }
 }
+
+/// Whoever halts a listing has what was listed so far, and the rest is listed from there.
+#[tokio::test]
+async fn a_listing_stops_at_the_next_page_when_somebody_halts_it_and_goes_on_from_that_page() {
+    let desk = Setup::default().page_size(2).desk().await;
+    for number in 0..20 {
+        desk.enter(hour(&format!("theirs{number:02}"), number + 1));
+    }
+    let (engine, pages) = (desk.engine.clone(), Arc::new(AtomicUsize::new(0)));
+    let asked = Arc::clone(&pages);
+    desk.before(move |request, _| {
+        if request.method() == http::Method::GET
+            && request.uri().path().ends_with("/events")
+            && asked.fetch_add(1, Ordering::Relaxed) == 3
+        {
+            engine.halt("Ann", "wrong calendar").now_or_never().expect("in memory").unwrap();
+        }
+        Way::Free
+    });
+    let report = desk.run().await;
+    assert_eq!(report.outcome, Outcome::Stopped, "{report}");
+    assert_eq!(report.error.unwrap().kind, ErrorKind::Halted);
+    let first = pages.load(Ordering::Relaxed);
+    // What was on its way already arrives.
+    assert!((4..8).contains(&first), "{first} pages were asked for");
+    assert_eq!(desk.titles().await, Vec::<String>::new(), "nothing was written");
+    desk.engine.unhalt().await.unwrap();
+    let report = desk.run().await;
+    assert_eq!((report.outcome, desk.titles().await.len()), (Outcome::Complete, 20), "{report}");
+    let all = pages.load(Ordering::Relaxed);
+    assert!((10..15).contains(&all), "{all} pages were asked for in both runs: the first ones not again");
+    desk.settled().await;
+}

@@ -5,9 +5,10 @@ use async_trait::async_trait;
 use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
 use calsync_core::model::{Fields, Occurrence, Record};
-use calsync_core::store::{Batch, Group, MemoryStore, Store};
+use calsync_core::store::{Batch, Group, MemoryStore, Store, Which};
 use calsync_core::{Binding, Engine, OperationId, Position, RecordId, Result, Tenant};
 use calsync_google::Google;
+use calsync_sqlite::SqliteStore;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -30,7 +31,7 @@ impl OwnTable {
     }
 
     /// calsync with this table, and this store for its own rows.
-    fn engine(&self, desk: &Desk, store: MemoryStore, seed: u64) -> Engine {
+    fn engine(&self, desk: &Desk, store: impl Store + 'static, seed: u64) -> Engine {
         let google = Google::service_account(key())
             .transport(Arc::new(desk.wire.clone()))
             .clock(desk.clock.clone())
@@ -285,4 +286,45 @@ async fn g27_a_creation_that_the_crm_remembers_does_not_hide_that_the_record_was
     assert_eq!(here.is_some(), !desk.living().is_empty(), "on both sides, or on none");
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
+}
+
+/// Whatever calsync keeps its own rows in.
+#[tokio::test]
+async fn c09_deletions_in_a_table_of_the_crm_s_are_held_back_until_they_are_confirmed() {
+    let directory = tempfile::tempdir().unwrap();
+    for sqlite in [false, true] {
+        let desk = Desk::new().await;
+        let table = OwnTable::new(&desk);
+        let engine = match sqlite {
+            false => table.engine(&desk, store(&desk), 8),
+            true => {
+                let file =
+                    SqliteStore::builder(directory.path().join("calsync.db")).clock(desk.clock.clone());
+                table.engine(&desk, file.on_calling_thread().open().await.unwrap(), 8)
+            }
+        };
+        let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+        for day in 1..=15 {
+            desk.enter(hour(&format!("theirs{day}"), day));
+        }
+        engine.run(&binding).await.unwrap();
+        let living = || async {
+            let all = table.changes(&Tenant::from("default"), None, 100).await.unwrap().records;
+            let fields = all.iter().filter_map(|record| record.fields.as_ref());
+            fields.filter(|fields| fields.get("status").is_none_or(|status| status != "cancelled")).count()
+        };
+        assert_eq!(living().await, 15);
+        for day in 1..=12 {
+            desk.remove(&format!("theirs{day}"));
+        }
+        for _ in 0..2 {
+            let report = engine.run(&binding).await.unwrap();
+            assert_eq!((living().await, report.held.len()), (15, 1), "{report}");
+            assert_eq!((report.held[0].planned, report.held[0].side), (12, Which::Local), "{report}");
+        }
+        let held = engine.state(&binding).await.unwrap().guard.held.remove(0);
+        engine.confirm(&binding, &held).await.unwrap();
+        let report = engine.run(&binding).await.unwrap();
+        assert_eq!((living().await, report.held.len()), (3, 0), "{report}");
+    }
 }
