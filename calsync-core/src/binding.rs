@@ -3,7 +3,7 @@
 //! A binding is settings only; what happened so far is in [`BindingState`]. Settings carry a version, and every transaction
 //! that plans a write names the version it was planned under, so that a flag set a moment ago is honoured.
 
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Accounts;
 use crate::id::{AgentId, BindingId, CalendarId, Cursor, PageToken, Position, ProviderName, RunId, Tenant};
 use crate::limits::{Allowance, Limits};
@@ -162,6 +162,20 @@ impl Binding {
 }
 
 impl Binding {
+    /// Whether both are to one calendar. The case of its address does not count: people type it in.
+    pub fn is_to_calendar_of(&self, other: &Binding) -> bool {
+        let calendars = [self, other].map(|binding| binding.target.calendar.as_str());
+        self.provider == other.provider && calendars[0].eq_ignore_ascii_case(calendars[1])
+    }
+
+    /// What a store says when `self` is to be put while `other` has its calendar.
+    pub fn refused_for(&self, other: &BindingId) -> Error {
+        Error::new(ErrorKind::Duplicate, "this calendar is bound already")
+            .with("calendar", &self.target.calendar)
+            .with("binding", other)
+            .cure("Use that binding, or unbind it first.")
+    }
+
     /// Whether the settings can be meant.
     ///
     /// # Errors

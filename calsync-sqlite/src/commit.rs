@@ -127,6 +127,13 @@ impl Writing<'_> {
         {
             return Err(moved().with("binding", &put.id));
         }
+        if let Some(put) = &batch.put_binding {
+            let query = "SELECT id FROM calsync_binding WHERE tenant = ?1 AND provider = ?2 AND calendar = ?3 AND id <> ?4";
+            let key = (self.tenant, put.provider.as_str(), put.target.calendar.as_str(), put.id.as_str());
+            if let Some(other) = one(self.db, query, key, |row| Ok(row.get::<_, String>(0)?))? {
+                return Err(put.refused_for(&other.into()));
+            }
+        }
         if let Some(plan) = &batch.plan_of
             && batch.plan.as_ref().is_none_or(|header| header.id != *plan)
         {
@@ -209,9 +216,12 @@ impl Writing<'_> {
             run(self.db, statement, (self.tenant, row.binding.as_str(), row.id.as_str(), to_json(row)?))?;
         }
         if let Some(put) = &batch.put_binding {
-            let statement = "INSERT INTO calsync_binding (tenant, id, version, body) VALUES (?1, ?2, ?3, ?4)
-                ON CONFLICT (tenant, id) DO UPDATE SET version = ?3, body = ?4";
-            run(self.db, statement, (self.tenant, put.id.as_str(), int(put.version)?, to_json(put)?))?;
+            let statement = "INSERT INTO calsync_binding (tenant, id, version, provider, calendar, body)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                ON CONFLICT (tenant, id) DO UPDATE SET version = ?3, provider = ?4, calendar = ?5, body = ?6";
+            let (version, body) = (int(put.version)?, to_json(put)?);
+            let (provider, calendar) = (put.provider.as_str(), put.target.calendar.as_str());
+            run(self.db, statement, (self.tenant, put.id.as_str(), version, provider, calendar, body))?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use super::Engine;
 use crate::binding::{Binding, BindingState, Direction, NewBinding};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
-use crate::id::{BindingId, CalendarId, RecordId};
+use crate::id::{BindingId, RecordId};
 use crate::plan::ids;
 use crate::provider::Target;
 use crate::store::{Answer, Batch, Group, Which};
@@ -32,14 +32,6 @@ impl Engine {
             .cure(
                 "Use the address of the calendar: to a service account, \"primary\" is its own empty one.",
             ));
-        }
-        for other in self.bindings().await? {
-            if other.provider == provider && same_calendar(&other.target.calendar, &calendar) {
-                return Err(Error::new(ErrorKind::Duplicate, "this calendar is bound already")
-                    .with("calendar", &calendar)
-                    .with("binding", &other.id)
-                    .cure("Use that binding, or unbind it first."));
-            }
         }
         let subject = new.subject.unwrap_or_else(|| new.agent.to_string());
         let hash = ids::hash(&["binding", provider.as_str(), calendar.as_str(), &self.shared.entropy.hex()]);
@@ -208,11 +200,6 @@ impl Engine {
         batch.put_binding = Some(binding.clone());
         self.shared.store.commit(batch).await.map(drop)
     }
-}
-
-/// Calendar addresses are compared without regard to case: people type them in.
-fn same_calendar(a: &CalendarId, b: &CalendarId) -> bool {
-    a.as_str().eq_ignore_ascii_case(b.as_str())
 }
 
 fn no_such(binding: &Binding) -> Error {

@@ -42,7 +42,10 @@ pub struct Batch {
     pub plan_of: Option<crate::id::PlanId>,
     /// A plan to forget, with its rows.
     pub drop_plan: Option<crate::id::PlanId>,
-    /// New settings; they replace settings of exactly one version less, or none when the version is 1.
+    /// New settings; they replace settings of exactly one version less, or none when the version is 1. No two bindings of a tenant
+    /// have the same calendar ([`Binding::is_to_calendar_of`]): the second of them is refused with [`ErrorKind::Duplicate`].
+    ///
+    /// [`ErrorKind::Duplicate`]: crate::ErrorKind::Duplicate
     pub put_binding: Option<Binding>,
     /// Forget the binding: settings, progress, links, observations, marks, outbox. Journal, runs and plans stay. Done first;
     /// with `put_binding`, whose version counts on, everything else of the transaction starts on clean ground.

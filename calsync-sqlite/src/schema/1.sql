@@ -22,11 +22,14 @@ CREATE TABLE calsync_halt (
 ) STRICT;
 
 CREATE TABLE calsync_binding (
-  tenant  TEXT NOT NULL,
-  id      TEXT NOT NULL,
-  version INTEGER NOT NULL,
-  body    TEXT NOT NULL,
-  UNIQUE (tenant, id)
+  tenant   TEXT NOT NULL,
+  id       TEXT NOT NULL,
+  version  INTEGER NOT NULL,
+  provider TEXT NOT NULL,
+  calendar TEXT NOT NULL COLLATE NOCASE,
+  body     TEXT NOT NULL,
+  UNIQUE (tenant, id),
+  UNIQUE (tenant, provider, calendar)
 ) STRICT;
 
 CREATE TABLE calsync_state (

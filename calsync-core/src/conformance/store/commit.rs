@@ -23,6 +23,7 @@ pub(super) fn cases() -> Vec<Case> {
         a_lease_is_given_back_in_the_transaction_that_says_so,
         under_settings_that_moved_a_transaction_writes_nothing,
         settings_are_replaced_by_their_next_version_only,
+        a_calendar_is_bound_once_however_its_address_is_written,
         dropping_a_binding_forgets_its_rows_and_keeps_its_history,
         a_binding_that_is_dropped_and_put_at_once_starts_on_clean_ground,
         two_records_of_a_binding_cannot_share_a_remote_key,
@@ -274,7 +275,7 @@ async fn under_settings_that_moved_a_transaction_writes_nothing(ground: &Ground)
 async fn settings_are_replaced_by_their_next_version_only(ground: &Ground) {
     let put = |id: &str, version: u64, paused: bool| {
         let mut batch = Batch::new(ground.tenant.clone());
-        let settings = Binding { id: id.into(), version, paused, ..ground.binding.clone() };
+        let settings = Binding { version, paused, ..binding(&ground.tenant, id, "amy") };
         batch.groups = vec![group(|g| {
             g.records.push(create(&format!("{id}{version}"), id, appointment("A", "2026-11-23T09:00:00")));
         })];
@@ -297,6 +298,33 @@ async fn settings_are_replaced_by_their_next_version_only(ground: &Ground) {
         bindings.get(1)
     );
     assert_eq!(ground.store.binding(&ground.tenant, &"b3".into()).await.expect("read"), None);
+}
+
+async fn a_calendar_is_bound_once_however_its_address_is_written(ground: &Ground) {
+    let to = |id: &str, calendar: &str| {
+        let mut settings = binding(&ground.tenant, id, "amy");
+        settings.target.calendar = calendar.into();
+        settings
+    };
+    let put = |settings: Binding| {
+        let mut batch = Batch::new(settings.tenant.clone());
+        batch.put_binding = Some(settings);
+        ground.store.commit(batch)
+    };
+    put(to("b2", "Team@Example.com")).await.expect("a new binding");
+    let error = put(to("b3", "team@example.com")).await.expect_err("it is bound already");
+    assert_eq!(error.kind(), ErrorKind::Duplicate, "{error}");
+    assert!(error.to_string().contains("b2"), "the other is named: {error}");
+    assert_eq!(ground.store.binding(&ground.tenant, &"b3".into()).await.expect("read"), None);
+    // Another provider's calendar of that name is another one, and so is another tenant's.
+    put(Binding { provider: "stone".into(), ..to("b3", "team@example.com") }).await.expect("another one");
+    put(Binding { tenant: "elsewhere".into(), ..to("b3", "team@example.com") }).await.expect("another one");
+    // Its own settings may be written again; and what was dropped is free.
+    put(Binding { version: 2, ..to("b2", "team@example.com") }).await.expect("the next version");
+    let mut drop = Batch::new(ground.tenant.clone());
+    (drop.binding, drop.drop_binding) = (Some("b2".into()), true);
+    ground.store.commit(drop).await.expect("dropped");
+    put(to("b4", "TEAM@example.com")).await.expect("it is free again");
 }
 
 async fn dropping_a_binding_forgets_its_rows_and_keeps_its_history(ground: &Ground) {

@@ -159,7 +159,10 @@ fn binding(tenant: &Tenant, id: &str, agent: &str) -> Binding {
         tenant: tenant.clone(),
         agent: agent.into(),
         provider: "paper".into(),
-        target: Target { calendar: "amy@example.com".into(), subject: "amy@example.com".to_owned() },
+        target: Target {
+            calendar: format!("{agent}-{id}@example.com").into(),
+            subject: "amy@example.com".to_owned(),
+        },
         direction: Direction::TwoWay,
         policy: Policy::Ask,
         edit_or_delete: EditOrDelete::EditWins,

@@ -65,6 +65,11 @@ fn check_ground(tenant: &TenantData, batch: &Batch) -> Result<()> {
     {
         return Err(settings_moved().with("binding", &put.id));
     }
+    if let Some(put) = &batch.put_binding
+        && let Some(other) = tenant.bindings.values().find(|b| b.id != put.id && b.is_to_calendar_of(put))
+    {
+        return Err(put.refused_for(&other.id));
+    }
     if let Some(plan) = &batch.plan_of
         && !tenant.plans.contains_key(plan)
         && batch.plan.as_ref().is_none_or(|header| header.id != *plan)
