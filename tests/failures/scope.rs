@@ -129,6 +129,32 @@ async fn every_filter_leaves_alone_what_it_names_on_both_sides_and_nothing_else(
     }
 }
 
+/// The same meeting on both sides, with another place on each.
+#[tokio::test]
+async fn what_both_sides_have_and_the_scope_leaves_out_on_both_is_not_put_in_step_either() {
+    let since = |new: NewBinding| new.since("2026-12-05".parse().unwrap()).push_past(true);
+    let desk = Setup::default().binding(since).desk().await;
+    for (title, day) in [("out", 2), ("in", 8)] {
+        enter(&desk, &with(hour(title, day), json!({"location": "Dock 4"})));
+        let mut here = visit(title, &format!("2026-12-{day:02}T09:00:00"));
+        here.location = Some("Dock 5".into());
+        desk.create(&here).await;
+    }
+    let report = desk.run().await;
+    assert_eq!(report.count(Action::Join), 1, "{report}");
+    desk.settled().await;
+    let out = desk.record("out").await;
+    let places = (desk.value(&out, "location").await, desk.titled("out")["location"].clone());
+    assert_eq!(places, (json!("Dock 5"), json!("Dock 4")));
+    let inside = desk.record("in").await;
+    assert_eq!(desk.value(&inside, "location").await, desk.titled("in")["location"]);
+    // Once the scope has them, they are found to be the same.
+    desk.engine.change(&desk.binding, |binding| binding.scope.since = None).await.unwrap();
+    let report = desk.run().await;
+    assert_eq!((report.count(Action::Join), desk.living().len()), (1, 2), "{report}");
+    assert_eq!(desk.value(&out, "location").await, desk.titled("out")["location"]);
+}
+
 #[tokio::test]
 async fn c22_a_scope_that_becomes_wider_brings_over_what_was_left_alone() {
     for filter in filters() {

@@ -7,9 +7,9 @@
 use super::run::Pass;
 use crate::error::Result;
 use crate::id::RecordId;
-use crate::model::{Record, State};
+use crate::model::{Fields, Record};
 use crate::plan::adopt::{Candidate, Pairing};
-use crate::plan::{Lens, sighting};
+use crate::plan::{Lens, left_alone, sighting};
 use crate::planted::{self, Fault};
 use crate::store::{Family, Seen, Which};
 use std::collections::BTreeSet;
@@ -22,9 +22,10 @@ impl Pass<'_> {
         let count = self.engine.shared.settings.page_records_max;
         self.held = store.held(tenant, id).await?.into_iter().collect();
         let lens = Lens::new(&*self.provider, &self.binding);
-        let candidate = |id: &str, state: &State| match state {
-            State::Live(fields) => lens.candidate(id, fields),
-            State::Gone => None,
+        let now = self.now();
+        let candidate = |id: &str, fields: &Fields, from_crm: bool| {
+            let in_scope = left_alone(&self.binding, now, fields, from_crm).is_none();
+            Some(Candidate { in_scope, ..lens.candidate(id, fields)? })
         };
         let mut local: Vec<Candidate> = Vec::new();
         let mut after: Option<RecordId> = None;
@@ -34,7 +35,9 @@ impl Pass<'_> {
             after = Some(last.id.clone());
             let ours = |record: &&Record| record.agent == self.binding.agent && record.occurrence.is_none();
             let records = marks.iter().filter_map(|mark| mark.record.as_ref()).filter(ours);
-            local.extend(records.filter_map(|record| candidate(record.id.as_str(), &record.state())));
+            local.extend(
+                records.filter_map(|record| candidate(record.id.as_str(), record.fields.as_ref()?, true)),
+            );
         }
         self.pairing = Pairing::default();
         if local.is_empty() || planted::on(Fault::NothingJoined) {
@@ -50,7 +53,7 @@ impl Pass<'_> {
             after = Some(last.key.clone());
             remote.extend(items.iter().filter_map(|item| {
                 let Seen::Live(fields) = &item.seen else { return None };
-                let candidate = lens.candidate(item.id.as_str(), fields)?;
+                let candidate = candidate(item.id.as_str(), fields, false)?;
                 let known = contents.contains(&candidate.content)
                     || candidate.uid.is_some_and(|uid| uids.contains(&uid));
                 known.then_some(candidate)

@@ -19,7 +19,7 @@ use crate::model::{Fields, When};
 use crate::planted::{self, Fault};
 use crate::store::Which;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a record on one side can be recognised by. Hashes, so that a hundred thousand of them fit into memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Candidate {
     pub guests: Option<u64>,
     /// Whether its content tells it from others: not where the binding holds its title back.
     pub sure: bool,
+    /// Whether the scope of the binding has it. Two that it leaves alone are not joined.
+    pub in_scope: bool,
 }
 
 impl Candidate {
@@ -64,6 +66,7 @@ impl Candidate {
             content: short(&parts.iter().map(String::as_str).collect::<Vec<_>>()),
             guests: (!guests.is_empty()).then(|| short(&guests)),
             sure: true,
+            in_scope: true,
         })
     }
 }
@@ -119,12 +122,40 @@ impl Pairing {
         let left = |candidates: &[Candidate], which| -> Vec<Candidate> {
             candidates.iter().filter(|candidate| !pairing.knows(which, &candidate.id)).cloned().collect()
         };
-        let (local, remote) = (left(local, Which::Local), left(remote, Which::Remote));
-        gather(&mut by_content, &local, &remote, |candidate| Some(candidate.content));
+        let (local_left, remote_left) = (left(local, Which::Local), left(remote, Which::Remote));
+        gather(&mut by_content, &local_left, &remote_left, |candidate| Some(candidate.content));
         for sides in by_content.into_values().filter(Sides::both) {
             pairing.by_guests(sides);
         }
+        pairing.leave_alone(local, remote);
         pairing
+    }
+
+    /// What the scope leaves alone on both sides stays as it is on each; what one side has in scope, the other has as well.
+    fn leave_alone(&mut self, local: &[Candidate], remote: &[Candidate]) {
+        let out = |side: &[Candidate]| -> BTreeSet<String> {
+            side.iter()
+                .filter(|candidate| !candidate.in_scope)
+                .map(|candidate| candidate.id.clone())
+                .collect()
+        };
+        let (local, remote) = (out(local), out(remote));
+        if local.is_empty() || remote.is_empty() {
+            return;
+        }
+        let joined = self.joined.iter().filter(|(remote_id, (record, _))| {
+            local.contains(record.as_str()) && remote.contains(remote_id.as_str())
+        });
+        for id in joined.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
+            self.part(Which::Remote, id.as_str());
+        }
+        self.unclear.retain(|(which, id), others| {
+            let (own, other) = match which {
+                Which::Local => (&local, &remote),
+                Which::Remote => (&remote, &local),
+            };
+            !own.contains(id) || others.iter().any(|id| !other.contains(id))
+        });
     }
 
     fn by_guests(&mut self, mut sides: Sides<'_>) {

@@ -20,6 +20,7 @@ pub mod sighting;
 pub use family::{is_held, plan_family};
 pub use lens::Lens;
 pub use row::{Action, GUESTS_MAX, Row, Waiting};
+pub(crate) use scope::left_alone;
 
 use crate::binding::Binding;
 use crate::guard::{Kinds, Tally};

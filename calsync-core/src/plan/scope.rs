@@ -1,16 +1,20 @@
 //! Whether a record that is not linked is left alone, from its values and the time.
 
-use super::Rules;
+use crate::binding::Binding;
 use crate::model::Fields;
 use crate::model::appointment::read_when;
 use chrono::{DateTime, Utc};
 
 /// Why a record that is not linked is left alone; `None` when it is in scope. Judged by the values as they were seen, before
 /// any of them is held back.
-pub(super) fn left_alone(rules: &Rules<'_>, fields: &Fields, from_crm: bool) -> Option<&'static str> {
-    let binding = rules.binding;
+pub(crate) fn left_alone(
+    binding: &Binding,
+    now: DateTime<Utc>,
+    fields: &Fields,
+    from_crm: bool,
+) -> Option<&'static str> {
     let end = last_end(fields);
-    if let Some(why) = binding.scope.left_alone(fields, end, &binding.own_place(), rules.now) {
+    if let Some(why) = binding.scope.left_alone(fields, end, &binding.own_place(), now) {
         return Some(why);
     }
     if from_crm && !binding.scope.push_past && end.is_some_and(|end| end <= binding.created) {

@@ -61,7 +61,8 @@ impl<'a> Planner<'a> {
         let Some(seen) = pair.remote.fields.clone() else { return Home::None };
         if pair.link.is_none()
             && root.is_none()
-            && let Some(why) = left_alone(self.rules, item.values().unwrap_or(&seen), false)
+            && let Some(why) =
+                left_alone(self.rules.binding, self.rules.now, item.values().unwrap_or(&seen), false)
         {
             self.skip(pair, why);
             return Home::None;

@@ -234,7 +234,7 @@ impl<'a> Planner<'a> {
         if planted::on(Fault::LeavingScopeDeletes)
             && let Some(fields) = &root.remote.fields
         {
-            return left_alone(self.rules, fields, false);
+            return left_alone(self.rules.binding, self.rules.now, fields, false);
         }
         let here = format!("attendee/{}", self.rules.binding.target.calendar.as_str().to_lowercase());
         let invited =

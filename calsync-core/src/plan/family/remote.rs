@@ -45,7 +45,7 @@ impl<'a> Planner<'a> {
         };
         let seen = pair.record.and_then(|record| record.fields.as_ref());
         if pair.link.is_none()
-            && let Some(why) = left_alone(self.rules, seen.unwrap_or(&fields), true)
+            && let Some(why) = left_alone(self.rules.binding, self.rules.now, seen.unwrap_or(&fields), true)
         {
             self.skip(pair, why);
             return Home::None;
