@@ -328,3 +328,37 @@ async fn c09_deletions_in_a_table_of_the_crm_s_are_held_back_until_they_are_conf
         assert_eq!((living().await, report.held.len()), (3, 0), "{report}");
     }
 }
+
+/// The CRM made the record of an occurrence, and then deleted it with its series; the store is of a time before all that.
+#[tokio::test]
+async fn g27_an_occurrence_that_the_crm_deleted_comes_back_with_its_series_though_it_was_made_before() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let tenant = Tenant::from("default");
+    let rows = store(&desk);
+    let first = table.engine(&desk, rows.clone(), 8);
+    let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    desk.enter(with(hour("s1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]})));
+    first.run(&binding).await.unwrap();
+    let backup = rows.copy();
+    let (from, to) = ("2026-12-05T00:00:00Z".parse().unwrap(), "2026-12-12T00:00:00Z".parse().unwrap());
+    let occurrence = desk.fake().instances(AMY, from, to)[0]["id"].as_str().unwrap().to_owned();
+    desk.retouch(&occurrence, json!({"location": "Dock 4"}));
+    first.run(&binding).await.unwrap();
+    let records = || async { table.changes(&tenant, None, 10).await.unwrap().records };
+    assert_eq!(records().await.len(), 2);
+    for record in records().await {
+        table.write(&record.id, RecordChange::Delete).await;
+    }
+    let second = table.engine(&desk, backup, 9);
+    for _ in 0..4 {
+        desk.clock.advance(Duration::from_secs(60));
+        second.run(&binding).await.unwrap();
+    }
+    let places: Vec<_> =
+        records().await.iter().filter_map(|record| record.fields.clone()?.get("location").cloned()).collect();
+    assert_eq!(places, ["Dock 4"], "{:?}", records().await);
+    assert_eq!(desk.event(&occurrence)["location"], "Dock 4");
+    let report = second.run(&binding).await.unwrap();
+    assert!(!report.wrote(), "{report}");
+}

@@ -102,7 +102,8 @@ impl<'a> Planner<'a> {
         let revision = Some(item.revision.clone());
         let id = link.record.clone();
         self.write_local(pair, operation, id, change, link.clone(), State::Live(seen), revision, true);
-        if self.rules.own_table { Home::NewLocal(Box::new(link)) } else { Home::NewElsewhere }
+        let link = Box::new(link);
+        if self.rules.own_table { Home::NewLocal(link) } else { Home::NewElsewhere(link) }
     }
 
     pub(super) fn delete_local(

@@ -84,7 +84,7 @@ enum Home<'a> {
     /// Made in the calendar by this plan: occurrences follow once it is there.
     NewRemote,
     /// Made in a CRM with tables of its own: occurrences follow once it is there.
-    NewElsewhere,
+    NewElsewhere(Box<Link>),
     /// Left alone, gone, or waiting: its occurrences as well.
     None,
 }
@@ -176,10 +176,10 @@ impl<'a> Planner<'a> {
                     self.quiet(pair);
                 }
             }
-            Home::NewElsewhere => {
+            Home::NewElsewhere(link) => {
                 self.look_for_slots_cut_off(root, occurrences);
                 for pair in occurrences {
-                    self.follows_elsewhere(pair);
+                    self.follows_elsewhere(pair, &link);
                 }
             }
             // It was made anew under another id and has just been found there: what was agreed on of its occurrences is not
@@ -284,16 +284,20 @@ impl<'a> Planner<'a> {
 
     /// An occurrence whose record the CRM lost with the series that is being made there again: what the calendar has is new to
     /// the CRM once the series is there.
-    fn follows_elsewhere(&mut self, pair: &Pair<'_>) {
+    fn follows_elsewhere(&mut self, pair: &Pair<'_>, root: &Link) {
         if pair.record.is_none_or(|record| record.fields.is_some()) {
             return;
         }
-        let Some(link) = pair.link else { return self.clear_local(pair) };
         // Nothing of it is in the calendar's series either.
         if pair.moved_house || pair.item.is_some_and(RemoteItem::no_such_slot) {
             return self.forget_occurrence(pair);
         }
-        let Some(item) = pair.item else { return self.look_at(link) };
+        let (link, item) = match (pair.link, pair.item) {
+            (Some(link), Some(item)) => (link.clone(), item),
+            (None, Some(item)) => (self.link_of(pair, item, Some(root)), item),
+            (Some(link), None) => return self.look_at(link),
+            (None, None) => return self.clear_local(pair),
+        };
         let seen = match (&item.seen, pair.base()) {
             (Seen::Base, Some(State::Live(fields))) => Seen::Live(fields.clone()),
             (seen, _) => seen.clone(),
@@ -301,7 +305,7 @@ impl<'a> Planner<'a> {
         self.plan.group.remote.push(RemoteItem { seen, pending: true, ..item.clone() });
         // The version tells this creation from an earlier one of the same record.
         let version = pair.version().cloned();
-        self.plan.group.links.push(Link { base: None, version, revision: None, ..link.clone() }.into());
+        self.plan.group.links.push(Link { base: None, version, revision: None, ..link }.into());
         self.clear_local(pair);
     }
 
