@@ -1,7 +1,5 @@
 //! What only an answer can do wrong: masks, refusals, and bodies that are hopeless or large.
 
-use std::time::{Duration, Instant};
-
 use super::*;
 
 #[test]
@@ -120,10 +118,7 @@ fn a_hopeless_answer_is_reported_up_to_a_limit() {
 }
 
 #[test]
-fn a_full_page_is_checked_in_a_small_part_of_a_second() {
+fn a_full_page_is_checked_whole() {
     let page = json!({ "items": vec![an_event(); 2500] }).to_string();
-    let started = Instant::now();
     Discovery::calendar().check_exchange(&Method::GET, EVENTS, b"", 200, page.as_bytes()).unwrap();
-    // A bound for a slow machine without optimisation; a page takes about a tenth of this.
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
 }
