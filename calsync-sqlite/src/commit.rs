@@ -9,7 +9,9 @@ use crate::db::{int, one, run, sql, to_json};
 use calsync_core::halt::Halt;
 use calsync_core::model::State;
 use calsync_core::store::own::{OwnRow, Ruling};
-use calsync_core::store::{Batch, Committed, Entry, Group, Lease, Link, LocalMark, StoredRow, Which};
+use calsync_core::store::{
+    Batch, Committed, Entry, Group, Lease, Link, LocalMark, RemoteItem, StoredRow, Which,
+};
 use calsync_core::{BindingId, Error, ErrorKind, RecordId, Result, Version};
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, TransactionBehavior};
@@ -74,13 +76,22 @@ impl Writing<'_> {
         }
         let mut committed = Committed::default();
         let mut plan_rows = std::mem::take(&mut batch.plan_rows);
+        let rows = batch.binding.as_ref().map(|binding| Rows {
+            db: self.db,
+            tenant: self.tenant,
+            binding: binding.as_str(),
+        });
         for (index, group) in batch.groups.iter_mut().enumerate() {
             match self.records(group)? {
-                None => committed.moved.push(index),
+                None => {
+                    if let Some(rows) = rows {
+                        group.otherwise.iter().try_for_each(|item| rows.observation(item))?;
+                    }
+                    committed.moved.push(index);
+                }
                 Some(versions) => {
-                    if let Some(binding) = &batch.binding {
-                        Rows { db: self.db, tenant: self.tenant, binding: binding.as_str() }
-                            .group(group, &versions)?;
+                    if let Some(rows) = rows {
+                        rows.group(group, &versions)?;
                     }
                     plan_rows.append(&mut group.plan_rows);
                     committed.versions.extend(versions);
@@ -259,6 +270,7 @@ fn side_name(side: Which) -> &'static str {
 }
 
 /// The rows of one binding.
+#[derive(Clone, Copy)]
 struct Rows<'a> {
     db: &'a Connection,
     tenant: &'a str,
@@ -271,15 +283,7 @@ impl Rows<'_> {
         for key in &group.forget {
             self.drop("remote", "key", key.as_str())?;
         }
-        for item in &group.remote {
-            let statement =
-                "INSERT INTO calsync_remote (tenant, binding, key, root, generation, pending, body)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, binding, key)
-                DO UPDATE SET root = ?4, generation = ?5, pending = ?6, body = ?7";
-            let generation = int(item.generation)?;
-            let (key, root, body) = (item.key.as_str(), item.root.as_str(), to_json(item)?);
-            run(self.db, statement, (self.tenant, self.binding, key, root, generation, item.pending, body))?;
-        }
+        group.remote.iter().try_for_each(|item| self.observation(item))?;
         for (record, version) in &group.unmark {
             let query = "SELECT body FROM calsync_mark WHERE tenant = ?1 AND binding = ?2 AND record = ?3";
             let mark: Option<LocalMark> =
@@ -327,6 +331,16 @@ impl Rows<'_> {
             format!("DELETE FROM calsync_{table} WHERE tenant = ?1 AND binding = ?2 AND {column} = ?3");
         run(self.db, &statement, (self.tenant, self.binding, value))?;
         Ok(())
+    }
+
+    fn observation(&self, item: &RemoteItem) -> Result<()> {
+        let statement = "INSERT INTO calsync_remote (tenant, binding, key, root, generation, pending, body)
+            VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (tenant, binding, key)
+            DO UPDATE SET root = ?4, generation = ?5, pending = ?6, body = ?7";
+        let generation = int(item.generation)?;
+        let (key, root, body) = (item.key.as_str(), item.root.as_str(), to_json(item)?);
+        run(self.db, statement, (self.tenant, self.binding, key, root, generation, item.pending, body))
+            .map(drop)
     }
 
     /// An entry's place is its column; the body is written without one.

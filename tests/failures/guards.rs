@@ -397,7 +397,8 @@ async fn a_listing_stops_at_the_next_page_when_somebody_halts_it_and_goes_on_fro
     let first = pages.load(Ordering::Relaxed);
     // What was on its way already arrives.
     assert!((4..8).contains(&first), "{first} pages were asked for");
-    assert_eq!(desk.titles().await, Vec::<String>::new(), "nothing was written");
+    // Of the three pages that had come before: the third was not stored any more.
+    assert_eq!(desk.titles().await.len(), 4, "nothing was written since");
     desk.engine.unhalt().await.unwrap();
     let report = desk.run().await;
     assert_eq!((report.outcome, desk.titles().await.len()), (Outcome::Complete, 20), "{report}");

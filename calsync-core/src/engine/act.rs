@@ -71,13 +71,13 @@ struct Decided {
 }
 
 /// Plans on their way into the store.
-struct Parcel {
-    batch: Batch,
-    plans: Vec<Packed>,
+pub(super) struct Parcel {
+    pub batch: Batch,
+    pub plans: Vec<Packed>,
 }
 
 /// What is kept of a plan until it is stored.
-struct Packed {
+pub(super) struct Packed {
     tally: Tally,
     rows: Vec<Row>,
     written: Vec<RecordId>,
@@ -86,7 +86,7 @@ struct Packed {
 }
 
 /// What was sent, and what the store made of it.
-type Stored = (Vec<Packed>, Committed);
+pub(super) type Stored = (Vec<Packed>, Committed);
 
 /// The links of what a group makes in the CRM, as they are before both sides have agreed on anything.
 fn made(group: &Group) -> Vec<Link> {
@@ -100,8 +100,8 @@ fn made(group: &Group) -> Vec<Link> {
 }
 
 impl Parcel {
-    async fn send(self, store: &dyn Store) -> Result<Stored> {
-        if self.plans.is_empty() {
+    pub(super) async fn send(self, store: &dyn Store) -> Result<Stored> {
+        if self.batch.groups.is_empty() {
             return Ok((self.plans, Committed::default()));
         }
         Ok((self.plans, store.commit(self.batch).await?))
@@ -240,7 +240,7 @@ impl Pass<'_> {
     }
 
     /// Counts what the plans do, in the same transaction that does it.
-    async fn pack(&mut self, mut batch: Batch, plans: Vec<FamilyPlan>) -> Result<Parcel> {
+    pub(super) async fn pack(&mut self, mut batch: Batch, plans: Vec<FamilyPlan>) -> Result<Parcel> {
         if plans.is_empty() {
             return Ok(Parcel { batch, plans: Vec::new() });
         }
@@ -268,7 +268,7 @@ impl Pass<'_> {
     }
 
     /// Reports what was stored, and takes back what was counted of plans that were left out.
-    async fn unpack(&mut self, (plans, committed): Stored) -> Result<Vec<usize>> {
+    pub(super) async fn unpack(&mut self, (plans, committed): Stored) -> Result<Vec<usize>> {
         for (at, Packed { tally, rows, written, made }) in plans.into_iter().enumerate() {
             if !committed.moved.contains(&at) {
                 let new: Vec<Row> = rows.into_iter().filter(|row| row.writes() && !row.again).collect();
@@ -489,7 +489,7 @@ impl Pass<'_> {
                     let known = family.remote.iter().find(|known| known.key == key);
                     if recognised(link, known) {
                         let seen = BTreeMap::from([(key, item)]);
-                        let sighted = self.sight_all(&seen, generation, true).await?;
+                        let sighted = self.sight_all(&seen, generation, true).await?.undecided();
                         group.remote.extend(sighted.remote);
                         group.links.extend(sighted.links);
                     } else {

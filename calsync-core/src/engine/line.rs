@@ -8,13 +8,14 @@
 //! common; where they have one, because it moved between pages while they were listed, the later page is held against the store
 //! once more.
 
+use super::act::Parcel;
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PageToken, RecordId, RemoteKey};
-use crate::plan::sighting;
+use crate::plan::{FamilyPlan, sighting};
 use crate::planted::{self, Fault};
 use crate::provider::{Item, Next, Page};
-use crate::store::{Batch, Committed, Group};
+use crate::store::{Batch, Group};
 use futures_util::future::{OptionFuture, join3};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +34,17 @@ pub(super) struct Line {
 struct Sighted {
     items: BTreeMap<RemoteKey, Item>,
     group: Group,
+    /// What is done about it at once.
+    plans: Vec<FamilyPlan>,
     next: Next,
+}
+
+impl Sighted {
+    /// The records that it links.
+    fn linked(&self) -> impl Iterator<Item = &RecordId> {
+        let groups = std::iter::once(&self.group).chain(self.plans.iter().map(|plan| &plan.group));
+        groups.flat_map(|group| &group.links).map(|put| &put.link.record)
+    }
 }
 
 impl Line {
@@ -53,19 +64,21 @@ impl Line {
             }
             (listed, _) => listed.transpose()?,
         };
-        let (mut batch, mut before, mut done) = (None, Before::default(), false);
-        if let Some(Sighted { items, group, next }) = self.sighted.take() {
-            done = matches!(next, Next::Done(_));
-            before = Before::of(items, &group);
-            batch = run.batch_of_page(group, next).await?;
+        let (mut parcel, mut before, mut done) = (None, Before::default(), false);
+        if let Some(page) = self.sighted.take() {
+            done = matches!(page.next, Next::Done(_));
+            before = Before::of(&page);
+            parcel = run.parcel_of_page(page).await?;
         }
         let now = &*run;
-        let stored = OptionFuture::from(batch.map(|batch| now.commit(batch)));
+        let stored = OptionFuture::from(parcel.map(|parcel| parcel.send(&*now.engine.shared.store)));
         let sighted = OptionFuture::from(page.map(|page| now.sight_page(page)));
         let listed = OptionFuture::from(self.ask.take().map(|page| now.list(page)));
         // In this order, so that with a store that answers at once it is as with one that works beside.
         let (sighted, stored, listed) = join3(sighted, stored, listed).await;
-        let _: Option<Committed> = stored.transpose()?;
+        if let Some(stored) = stored.transpose()? {
+            run.unpack(stored).await?;
+        }
         self.sighted = match sighted.transpose()? {
             Some(page) if before.touches(&page) => Some(run.sight_again(page).await?),
             page => page,
@@ -86,16 +99,19 @@ impl Pass<'_> {
         // The same record twice on a page: the later one counts.
         let items: BTreeMap<RemoteKey, Item> =
             page.items.into_iter().map(|item| (sighting::key(&item), item)).collect();
-        self.sight_again(Sighted { items, group: Group::default(), next: page.next }).await
+        let (group, plans) = (Group::default(), Vec::new());
+        self.sight_again(Sighted { items, group, plans, next: page.next }).await
     }
 
     async fn sight_again(&self, page: Sighted) -> Result<Sighted> {
-        let group = self.sight_all(&page.items, self.state.listing.generation, false).await?;
-        Ok(Sighted { group, ..page })
+        let sights = self.sight_all(&page.items, self.state.listing.generation, false).await?;
+        let (group, plans) = self.decide_newcomers(sights).await?;
+        Ok(Sighted { group, plans, ..page })
     }
 
     /// The transaction of one page, with the place where the next one starts; `None` where there is nothing to store.
-    async fn batch_of_page(&mut self, group: Group, next: Next) -> Result<Option<Batch>> {
+    async fn parcel_of_page(&mut self, page: Sighted) -> Result<Option<Parcel>> {
+        let Sighted { group, plans, next, .. } = page;
         let before = self.state.listing.clone();
         match next {
             Next::More(token) => {
@@ -112,16 +128,17 @@ impl Pass<'_> {
             }
         }
         let nothing = group.remote.is_empty() && group.links.is_empty() && group.forget.is_empty();
-        if nothing && before == self.state.listing {
+        if nothing && plans.is_empty() && before == self.state.listing {
             return Ok(None);
         }
         if planted::on(Fault::CursorBeforeItsPage) {
             self.commit(Batch { state: Some(self.state.clone()), ..self.batch() }).await?;
         }
-        let mut batch = self.batch();
-        batch.groups.push(group);
-        batch.state = Some(self.state.clone());
-        Ok(Some(batch))
+        // The plans come first: what moved of them is told by its place.
+        let mut parcel = self.pack(self.batch(), plans).await?;
+        parcel.batch.groups.push(group);
+        parcel.batch.state = Some(self.state.clone());
+        Ok(Some(parcel))
     }
 }
 
@@ -133,14 +150,13 @@ struct Before {
 }
 
 impl Before {
-    fn of(items: BTreeMap<RemoteKey, Item>, group: &Group) -> Self {
-        let linked = group.links.iter().map(|put| put.link.record.clone()).collect();
-        Self { keys: items.into_keys().collect(), linked }
+    fn of(page: &Sighted) -> Self {
+        Self { keys: page.items.keys().cloned().collect(), linked: page.linked().cloned().collect() }
     }
 
     /// Whether what is known of the next page's records can have changed since it was looked up.
     fn touches(&self, page: &Sighted) -> bool {
         page.items.keys().any(|key| self.keys.contains(key))
-            || page.group.links.iter().any(|put| self.linked.contains(&put.link.record))
+            || page.linked().any(|record| self.linked.contains(record))
     }
 }

@@ -16,6 +16,7 @@ mod doubt;
 mod guard;
 mod halt;
 mod line;
+mod newcomers;
 mod observe;
 mod pages;
 mod plan;

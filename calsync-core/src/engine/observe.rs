@@ -1,4 +1,5 @@
-//! Observes both sides, page by page; nothing is decided here.
+//! Observes both sides, page by page. What is new in the calendar and has no counterpart is decided as it is seen
+//! (`newcomers.rs`); everything else is only stored here.
 //!
 //! Each page and the place where the next one starts are committed together. A cursor is stored only with the last page of
 //! the listing that it closes, so a run that dies in the middle repeats a page, and skips none (`line.rs`). After a full listing
@@ -15,11 +16,27 @@ use crate::planted::{self, Fault};
 use crate::provider::{Item, Page, Start};
 use crate::report::Listed;
 use crate::store::{Group, Link, LinkPut, LocalMark, RemoteItem};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Most pages of one listing: an endless chain of page tokens is an error, not a hang.
 const PAGES_MAX: u32 = 10_000;
+
+/// What is new about what a calendar showed.
+#[derive(Default)]
+pub(super) struct Sights {
+    pub group: Group,
+    /// Observations of what was never seen, and belongs to nothing that is known on either side.
+    pub newcomers: Vec<RemoteItem>,
+}
+
+impl Sights {
+    /// All of it, to be decided about later.
+    pub(super) fn undecided(mut self) -> Group {
+        self.group.remote.append(&mut self.newcomers);
+        self.group
+    }
+}
 
 impl Pass<'_> {
     /// Marks what changed in the CRM since the last look.
@@ -162,18 +179,18 @@ impl Pass<'_> {
         items: &BTreeMap<RemoteKey, Item>,
         generation: u64,
         confirmed: bool,
-    ) -> Result<Group> {
+    ) -> Result<Sights> {
         if planted::on(Fault::UnreadableSpoilsItsPage)
             && items.values().any(|item| !matches!(item, Item::Record(_)))
         {
-            return Ok(Group::default());
+            return Ok(Sights::default());
         }
         let keys: Vec<_> = items.keys().cloned().collect();
         let store = &self.engine.shared.store;
         let (links, known) = store.known(&self.binding.tenant, &self.binding.id, &keys).await?;
         let links: BTreeMap<&RemoteKey, &Link> = links.iter().map(|link| (&link.key, link)).collect();
         let known: BTreeMap<&RemoteKey, &RemoteItem> = known.iter().map(|item| (&item.key, item)).collect();
-        let mut group = Group::default();
+        let (mut group, mut unknown) = (Group::default(), Vec::new());
         let provider = &*self.provider;
         let mut found: BTreeMap<RecordId, Link> = BTreeMap::new();
         let mut perhaps: BTreeMap<RecordId, Link> = BTreeMap::new();
@@ -199,6 +216,7 @@ impl Pass<'_> {
             }
             match sighting {
                 Sighting::Nothing | Sighting::Confirm => {}
+                Sighting::Observe(item) if link.is_none() && known.is_none() => unknown.push(item),
                 Sighting::Observe(item) => group.remote.push(item),
                 Sighting::SameContent(same) => {
                     let (item, link) = *same;
@@ -215,6 +233,9 @@ impl Pass<'_> {
                 found.extend(link.map(|link| (record.id, link)));
             }
         }
+        let met: BTreeSet<&RemoteKey> = found.values().map(|link| &link.key).collect();
+        let (mut met, newcomers) = unknown.into_iter().partition::<Vec<_>, _>(|item| met.contains(&item.key));
+        group.remote.append(&mut met);
         if !found.is_empty() {
             let records: Vec<_> = found.keys().cloned().collect();
             for linked in store.links(&self.binding.tenant, &self.binding.id, &records).await? {
@@ -226,7 +247,7 @@ impl Pass<'_> {
             }
             group.links.extend(found.into_values().map(LinkPut::from));
         }
-        Ok(group)
+        Ok(Sights { group, newcomers })
     }
 
     /// After a full listing: reads by id whatever is linked and was not shown.
@@ -266,7 +287,8 @@ impl Pass<'_> {
                 let item = RemoteItem { key: link.key.clone(), ..item };
                 let group = match found {
                     Some(found @ Item::Record(_)) => {
-                        self.sight_all(&BTreeMap::from([(link.key.clone(), found)]), generation, true).await?
+                        let found = BTreeMap::from([(link.key.clone(), found)]);
+                        self.sight_all(&found, generation, true).await?.undecided()
                     }
                     _ => Group { remote: vec![item], ..Group::default() },
                 };

@@ -1,7 +1,7 @@
 //! One bounded, cancellable pass over a binding, and its report.
 //!
 //! ```text
-//! lease → settle what was perhaps sent → observe the CRM → list the calendar → sweep
+//! lease → settle what was perhaps sent → observe the CRM → list the calendar, deciding what is new there → sweep
 //!       → (decide → commit → push) until nothing new comes of it → progress, health, release
 //! ```
 
@@ -53,6 +53,8 @@ pub(super) struct Pass<'a> {
     pub guard: Guard,
     /// A decision had to read something first, and stored it.
     pub looked: bool,
+    /// What is new in the calendar is decided as it is seen; a plan only shows what would be done.
+    pub decides: bool,
 }
 
 impl Engine {
@@ -118,6 +120,7 @@ impl Engine {
             listed_again: false,
             guard: Guard::default(),
             looked: false,
+            decides: false,
             binding,
         })
     }
@@ -132,6 +135,7 @@ impl Pass<'_> {
     }
 
     async fn carry_out(&mut self) -> Result<()> {
+        self.decides = true;
         self.hold().await?;
         self.settle().await?;
         self.deliver().await?;
@@ -140,11 +144,12 @@ impl Pass<'_> {
             self.report.outcome = Outcome::Stopped;
             return Ok(());
         }
+        let mut decided = self.report.wrote();
         for _ in 0..self.engine.shared.settings.passes_max {
-            let decided = self.act().await?;
+            decided |= self.act().await?;
             let delivered = self.deliver().await?;
             let pushed = self.push().await?;
-            if !(decided || delivered || pushed) {
+            if !(std::mem::take(&mut decided) || delivered || pushed) {
                 self.add_what_waited();
                 return Ok(());
             }

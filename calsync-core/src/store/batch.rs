@@ -193,6 +193,8 @@ pub struct Group {
     pub plan_rows: Vec<StoredRow>,
     /// What to write down.
     pub journal: Vec<JournalEntry>,
+    /// Observations to put where the group is left out: what was decided too early is decided later, and is not forgotten.
+    pub otherwise: Vec<RemoteItem>,
 }
 
 impl Group {
@@ -214,7 +216,8 @@ impl Group {
             && self.remote.is_empty()
             && self.marks.is_empty()
             && self.outbox.is_empty()
-            && self.hold.is_empty())
+            && self.hold.is_empty()
+            && self.otherwise.is_empty())
     }
 }
 

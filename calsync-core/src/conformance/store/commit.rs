@@ -12,6 +12,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         an_empty_transaction_changes_nothing,
         a_group_whose_ground_moved_is_left_out_whole_and_the_others_are_applied,
+        of_a_group_that_is_left_out_what_it_leaves_otherwise_is_observed,
         a_group_with_one_moved_write_writes_none_of_its_records,
         an_expectation_tells_missing_deleted_and_exact_versions,
         a_later_group_sees_what_an_earlier_one_wrote,
@@ -124,6 +125,32 @@ async fn a_group_whose_ground_moved_is_left_out_whole_and_the_others_are_applied
             ground.store.family(&ground.tenant, ground.id(), Which::Remote, &format!("k{absent}")).await;
         assert_eq!(family.expect("a family"), Default::default(), "of k{absent}");
     }
+}
+
+async fn of_a_group_that_is_left_out_what_it_leaves_otherwise_is_observed(ground: &Ground) {
+    ground.write(create("o1", "there", appointment("There", "2026-11-23T09:00:00"))).await;
+    let decided = |record: &str, key: &str| {
+        group(|g| {
+            g.records.push(create(
+                &format!("make {record}"),
+                record,
+                appointment("New", "2026-11-23T09:00:00"),
+            ));
+            g.links.push(link(record, key).into());
+            g.remote.push(item(key, false));
+            g.otherwise.push(item(key, true));
+        })
+    };
+    let batch = ground.batch([decided("there", "k1"), decided("new", "k2")]);
+    assert_eq!(ground.store.commit(batch).await.expect("applied").moved, [0]);
+    let pending =
+        ground.store.families(&ground.tenant, ground.id(), Which::Remote, None, 10).await.expect("families");
+    assert_eq!(pending.iter().map(|family| &family.remote[..]).collect::<Vec<_>>(), [[item("k1", true)]]);
+    let keys = ["k1".into(), "k2".into()];
+    let (links, items) = ground.store.known(&ground.tenant, ground.id(), &keys).await.expect("known");
+    assert_eq!((records_of(&links), items.len()), (vec!["new"], 2));
+    let settled = items.iter().find(|item| item.key.as_str() == "k2");
+    assert_eq!(settled, Some(&item("k2", false)));
 }
 
 async fn a_group_with_one_moved_write_writes_none_of_its_records(ground: &Ground) {

@@ -1,6 +1,7 @@
 //! The engine against a calendar on paper and the store in memory: one round trip a test.
 
 mod adopt;
+mod newcomers;
 mod paper;
 mod review;
 

@@ -31,6 +31,8 @@ pub(super) struct Sheet {
     pub lose_answers: u32,
     /// The next writes fail like this, without taking effect.
     pub refuse: Option<ErrorKind>,
+    /// A listing fails after so many more pages.
+    pub pages_left: Option<u32>,
 }
 
 impl Paper {
@@ -131,7 +133,11 @@ impl Provider for Paper {
 
     async fn list(&self, _: &Target, start: &Start, effort: &Effort) -> Result<Page> {
         effort.spend();
-        let sheet = self.sheet();
+        let mut sheet = self.sheet();
+        if let Some(left) = sheet.pages_left {
+            let unavailable = || Error::new(ErrorKind::Unavailable, "no page").later();
+            sheet.pages_left = Some(left.checked_sub(1).ok_or_else(unavailable)?);
+        }
         let (since, page) = match start {
             Start::Full(page) => (0, page),
             Start::Since(cursor, page) => {

@@ -197,9 +197,12 @@ fn apply(tenant: &mut TenantData, sequence: &mut u64, mut batch: Batch, ruled: &
         }
         let rows = tenant.rows.entry(id.clone()).or_default();
         for (mut group, versions) in batch.groups.into_iter().zip(ruled) {
-            if let Some(versions) = versions {
-                batch.plan_rows.append(&mut group.plan_rows);
-                apply_group(rows, sequence, group, versions);
+            match versions {
+                Some(versions) => {
+                    batch.plan_rows.append(&mut group.plan_rows);
+                    apply_group(rows, sequence, group, versions);
+                }
+                None => group.otherwise.into_iter().for_each(|item| rows.remote.put(item)),
             }
         }
         if let Some(generation) = batch.forget_before {
