@@ -201,7 +201,13 @@ fn put_living(
         ":sync": record.sync,
         ":modified": modified,
     };
-    let update = "UPDATE appointment SET agent = :agent, series = :series, slot = :slot, summary = :summary,
+    // A column that is set is written anew in its indexes, the same or not.
+    let edit = "UPDATE appointment SET summary = :summary, description = :description, location = :location, zone = :zone,
+        status = :status, transparency = :transparency, visibility = :visibility, fields = :fields, sync = :sync,
+        modified = :modified, version = :version
+        WHERE tenant = :tenant AND id = :id AND agent = :agent AND series IS :series AND slot IS :slot
+        AND starts IS :starts AND ends IS :ends AND recurrence IS :recurrence";
+    let change = "UPDATE appointment SET agent = :agent, series = :series, slot = :slot, summary = :summary,
         description = :description, location = :location, starts = :starts, ends = :ends, zone = :zone,
         recurrence = :recurrence, status = :status, transparency = :transparency, visibility = :visibility,
         fields = :fields, sync = :sync, modified = :modified, version = :version WHERE tenant = :tenant AND id = :id";
@@ -209,7 +215,11 @@ fn put_living(
         zone, recurrence, status, transparency, visibility, fields, sync, modified)
         VALUES (:tenant, :id, :version, :agent, :series, :slot, :summary, :description, :location, :starts, :ends,
         :zone, :recurrence, :status, :transparency, :visibility, :fields, :sync, :modified)";
-    run(db, if known { update } else { insert }, params).map(drop)
+    let written = match known {
+        true => run(db, edit, params)?,
+        false => run(db, insert, params)?,
+    };
+    if written == 0 { run(db, change, params).map(drop) } else { Ok(()) }
 }
 
 /// The values of a record, taken apart: what columns hold, and what is left.

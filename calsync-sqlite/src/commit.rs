@@ -376,26 +376,32 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// A column that is set is written anew in its indexes, the same or not: what a link is found by is set only where it moved.
     fn link(&self, link: &Link) -> Result<()> {
-        let statement = "INSERT INTO calsync_link
+        let put = "INSERT INTO calsync_link
             (tenant, binding, record, record_root, key, remote_root, live, version, body)
             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (tenant, binding, record)
-            DO UPDATE SET record_root = ?4, key = ?5, remote_root = ?6, live = ?7, version = ?8, body = ?9";
-        let written = run(
-            self.db,
-            statement,
-            (
-                self.tenant,
-                self.binding,
-                link.record.as_str(),
-                link.record_root.as_str(),
-                link.key.as_str(),
-                link.remote_root.as_str(),
-                matches!(link.base, Some(State::Live(_))),
-                link.version.as_ref().map(|version| version.as_str()),
-                to_json(link)?,
-            ),
+            DO UPDATE SET live = ?7, version = ?8, body = ?9
+            WHERE record_root = ?4 AND key = ?5 AND remote_root = ?6";
+        let change = "UPDATE calsync_link SET
+            record_root = ?4, key = ?5, remote_root = ?6, live = ?7, version = ?8, body = ?9
+            WHERE tenant = ?1 AND binding = ?2 AND record = ?3";
+        let body = to_json(link)?;
+        let row = (
+            self.tenant,
+            self.binding,
+            link.record.as_str(),
+            link.record_root.as_str(),
+            link.key.as_str(),
+            link.remote_root.as_str(),
+            matches!(link.base, Some(State::Live(_))),
+            link.version.as_ref().map(|version| version.as_str()),
+            body.as_str(),
         );
+        let written = match run(self.db, put, row) {
+            Ok(0) => run(self.db, change, row),
+            written => written,
+        };
         written.map(drop).or_else(|error| Err(self.holder(link)?.unwrap_or(error)))
     }
 
