@@ -129,7 +129,7 @@ impl Store for SqliteStore {
         };
         let (committed, batch) = self.writer.run(job).await.map_err(|error| self.named(error))?;
         if batch.groups.iter().map(|group| group.remote.len() + group.records.len()).sum::<usize>() > LARGE {
-            self.reader.take_apart(batch);
+            self.writer.take_apart(batch);
         }
         committed.map_err(|error| self.named(error))
     }

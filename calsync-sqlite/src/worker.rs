@@ -88,12 +88,12 @@ impl Worker {
         }
     }
 
-    /// Takes apart what a job of another worker was told, in its turn. Of a large transaction that is a good part of the work, and
-    /// neither the writer nor the caller has to wait for it here.
+    /// Takes apart what a job was told, on a thread that ends with it. Of a large transaction that is a good part of the work, and
+    /// neither its caller nor the next job has to wait for it.
     pub(crate) fn take_apart(&self, told: impl Send + 'static) {
-        if let Self::Thread { jobs: Some(jobs), .. } = self {
-            // Where the thread is gone, it is done here.
-            let _ = jobs.send(Box::new(move |_| drop(told)));
+        if let Self::Thread { .. } = self {
+            // Where there is no other thread to be had, it is done here.
+            drop(std::thread::Builder::new().spawn(move || drop(told)));
         }
     }
 }
