@@ -1,5 +1,5 @@
 //! The pages of a listing in a line: one is asked for, the one before it is held against what is known, and the one before that
-//! is stored, all at once.
+//! is stored, all at once. What was stored is reported with the next step.
 //!
 //! Pages are stored one after the other, each with the place where the next one starts, and a run's progress moves only with the
 //! page that is being stored. Whatever is further back in the line when a run ends is listed again by the next one.
@@ -8,7 +8,7 @@
 //! common; where they have one, because it moved between pages while they were listed, the later page is held against the store
 //! once more.
 
-use super::act::Parcel;
+use super::act::{Parcel, Stored};
 use super::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PageToken, RecordId, RemoteKey};
@@ -18,6 +18,7 @@ use crate::provider::{Item, Next, Page};
 use crate::store::{Batch, Group};
 use futures_util::future::{OptionFuture, join3};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Pages on their way.
 #[derive(Default)]
@@ -28,23 +29,18 @@ pub(super) struct Line {
     listed: Option<Result<Page>>,
     /// Held against what is known.
     sighted: Option<Sighted>,
+    /// Stored, and not yet reported.
+    stored: Option<Stored>,
 }
 
 /// A page with what it says that was not known.
 struct Sighted {
     items: BTreeMap<RemoteKey, Item>,
+    about: About,
     group: Group,
     /// What is done about it at once.
     plans: Vec<FamilyPlan>,
     next: Next,
-}
-
-impl Sighted {
-    /// The records that it links.
-    fn linked(&self) -> impl Iterator<Item = &RecordId> {
-        let groups = std::iter::once(&self.group).chain(self.plans.iter().map(|plan| &plan.group));
-        groups.flat_map(|group| &group.links).map(|put| &put.link.record)
-    }
 }
 
 impl Line {
@@ -56,6 +52,16 @@ impl Line {
     /// Moves every page one step on; `true` when the last one is stored. A page that could not be listed is an error once all
     /// pages before it are stored.
     pub(super) async fn advance(&mut self, run: &mut Pass<'_>) -> Result<bool> {
+        let done = self.step(run).await;
+        if matches!(done, Ok(false)) {
+            return done;
+        }
+        // What was stored is reported, whatever comes after.
+        let reported = report(self.stored.take(), run).await;
+        done.and_then(|done| reported.map(|()| done))
+    }
+
+    async fn step(&mut self, run: &mut Pass<'_>) -> Result<bool> {
         let page = match (self.listed.take(), &self.sighted) {
             (Some(Err(error)), None) => return Err(run.about_calendar(error)),
             (Some(Err(error)), Some(_)) => {
@@ -64,23 +70,25 @@ impl Line {
             }
             (listed, _) => listed.transpose()?,
         };
-        let (mut parcel, mut before, mut done) = (None, Before::default(), false);
-        if let Some(page) = self.sighted.take() {
-            done = matches!(page.next, Next::Done(_));
-            before = Before::of(&page);
-            parcel = run.parcel_of_page(page).await?;
+        let (mut parcel, mut before, mut done) = (None, About::default(), false);
+        if let Some(Sighted { about, group, plans, next, .. }) = self.sighted.take() {
+            done = matches!(next, Next::Done(_));
+            before = about;
+            parcel = run.parcel_of_page(group, plans, next).await?;
         }
-        let now = &*run;
-        let stored = OptionFuture::from(parcel.map(|parcel| parcel.send(&*now.engine.shared.store)));
-        let sighted = OptionFuture::from(page.map(|page| now.sight_page(page)));
-        let listed = OptionFuture::from(self.ask.take().map(|page| now.list(page)));
+        let store = Arc::clone(&run.engine.shared.store);
+        let stored = OptionFuture::from(parcel.map(|parcel| parcel.send(&*store)));
+        let listed = OptionFuture::from(self.ask.take().map(|page| run.list(page)));
+        let earlier = self.stored.take();
+        let sighted = async {
+            report(earlier, run).await?;
+            OptionFuture::from(page.map(|page| run.sight_page(page))).await.transpose()
+        };
         // In this order, so that with a store that answers at once it is as with one that works beside.
         let (sighted, stored, listed) = join3(sighted, stored, listed).await;
-        if let Some(stored) = stored.transpose()? {
-            run.unpack(stored).await?;
-        }
-        self.sighted = match sighted.transpose()? {
-            Some(page) if before.touches(&page) => Some(run.sight_again(page).await?),
+        self.stored = stored.transpose()?;
+        self.sighted = match sighted? {
+            Some(page) if before.touches(&page.about) => Some(run.sight_again(page.items, page.next).await?),
             page => page,
         };
         if let Some(listed) = listed {
@@ -99,19 +107,22 @@ impl Pass<'_> {
         // The same record twice on a page: the later one counts.
         let items: BTreeMap<RemoteKey, Item> =
             page.items.into_iter().map(|item| (sighting::key(&item), item)).collect();
-        let (group, plans) = (Group::default(), Vec::new());
-        self.sight_again(Sighted { items, group, plans, next: page.next }).await
+        self.sight_again(items, page.next).await
     }
 
-    async fn sight_again(&self, page: Sighted) -> Result<Sighted> {
-        let sights = self.sight_all(&page.items, self.state.listing.generation, false).await?;
+    async fn sight_again(&self, items: BTreeMap<RemoteKey, Item>, next: Next) -> Result<Sighted> {
+        let sights = self.sight_all(&items, self.state.listing.generation, false).await?;
         let (group, plans) = self.decide_newcomers(sights).await?;
-        Ok(Sighted { group, plans, ..page })
+        Ok(Sighted { about: About::of(&items, &group, &plans), items, group, plans, next })
     }
 
     /// The transaction of one page, with the place where the next one starts; `None` where there is nothing to store.
-    async fn parcel_of_page(&mut self, page: Sighted) -> Result<Option<Parcel>> {
-        let Sighted { group, plans, next, .. } = page;
+    async fn parcel_of_page(
+        &mut self,
+        group: Group,
+        plans: Vec<FamilyPlan>,
+        next: Next,
+    ) -> Result<Option<Parcel>> {
         let before = self.state.listing.clone();
         match next {
             Next::More(token) => {
@@ -142,21 +153,30 @@ impl Pass<'_> {
     }
 }
 
-/// What a page was about, while it is stored.
+/// Reports what was stored of a page.
+async fn report(stored: Option<Stored>, run: &mut Pass<'_>) -> Result<()> {
+    match stored {
+        Some(stored) => run.unpack(stored).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// What a page is about.
 #[derive(Default)]
-struct Before {
+struct About {
     keys: BTreeSet<RemoteKey>,
     linked: BTreeSet<RecordId>,
 }
 
-impl Before {
-    fn of(page: &Sighted) -> Self {
-        Self { keys: page.items.keys().cloned().collect(), linked: page.linked().cloned().collect() }
+impl About {
+    fn of(items: &BTreeMap<RemoteKey, Item>, group: &Group, plans: &[FamilyPlan]) -> Self {
+        let groups = std::iter::once(group).chain(plans.iter().map(|plan| &plan.group));
+        let linked = groups.flat_map(|group| &group.links).map(|put| put.link.record.clone()).collect();
+        Self { keys: items.keys().cloned().collect(), linked }
     }
 
-    /// Whether what is known of the next page's records can have changed since it was looked up.
-    fn touches(&self, page: &Sighted) -> bool {
-        page.items.keys().any(|key| self.keys.contains(key))
-            || page.linked().any(|record| self.linked.contains(record))
+    /// Whether what is known of the next page's records can have changed while this one was stored.
+    fn touches(&self, next: &Self) -> bool {
+        !(self.keys.is_disjoint(&next.keys) && self.linked.is_disjoint(&next.linked))
     }
 }
