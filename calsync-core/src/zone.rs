@@ -6,6 +6,7 @@
 //! wall time that a clock change skips moves forward by the gap, one that happens twice means the first, unless told
 //! otherwise (RFC 5545, section 3.3.5).
 
+use crate::calendar::Offsets;
 use crate::error::{Error, ErrorKind, Result};
 use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, Timelike, Utc};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
@@ -73,6 +74,30 @@ impl Zone {
         DateTime::from_timestamp(timestamp.as_second(), 0).ok_or_else(|| self.outside("instant"))
     }
 
+    /// What its clocks are ahead of UTC, as a table: until [`TABLE_YEARS`] by the zone data, and from then on as in the last row.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] when the zone data of this machine does not know the zone.
+    pub(crate) fn offsets(&self) -> Result<Arc<Offsets>> {
+        if let Ok(tables) = TABLES.read()
+            && let Some(table) = tables.get(self.as_str())
+        {
+            return Ok(Arc::clone(table));
+        }
+        let tz = self.find()?;
+        let [from, to] = TABLE_YEARS.map(|year| {
+            let day = jiff::civil::date(year, 1, 1).to_zoned(TimeZone::UTC);
+            day.map_or(jiff::Timestamp::UNIX_EPOCH, |day| day.timestamp())
+        });
+        let changes = tz.following(from).take_while(|change| change.timestamp() < to);
+        let changes = changes.map(|change| (change.timestamp().as_second(), change.offset().seconds()));
+        let table = Arc::new(Offsets::new(tz.to_offset(from).seconds(), changes));
+        if let Ok(mut tables) = TABLES.write() {
+            tables.insert(self.to_string(), Arc::clone(&table));
+        }
+        Ok(table)
+    }
+
     fn find(&self) -> Result<TimeZone> {
         lookup(&self.0).ok_or_else(|| {
             Error::new(ErrorKind::Invalid, "this machine's zone data does not know the time zone")
@@ -110,6 +135,12 @@ pub struct Wall {
 
 /// Zones already looked up: the library's own lookup compares names case by case, which costs more than the arithmetic.
 static FOUND: LazyLock<RwLock<HashMap<String, TimeZone>>> = LazyLock::new(RwLock::default);
+
+/// Tables already made.
+static TABLES: LazyLock<RwLock<HashMap<String, Arc<Offsets>>>> = LazyLock::new(RwLock::default);
+
+/// The years that a table of offsets covers: from its first to before its last.
+const TABLE_YEARS: [i16; 2] = [1800, 2200];
 
 /// The newer copy of the zone data, by the release names that both carry (`2026f`).
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(|| {

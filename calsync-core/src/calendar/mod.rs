@@ -5,6 +5,21 @@
 //! UNTIL is converted to the wall clock first. Every question has a bound; reaching it is an answer ("not known"), never a
 //! silent cut.
 
+mod civil;
+mod days;
+mod elapsed;
+mod offsets;
+mod period;
+mod rule;
+mod series;
+mod set;
+mod walk;
+
+pub(crate) use offsets::Offsets;
+pub use rule::{Note, Reading, Refused};
+pub use series::{Occurrence, Occurrences, Series, Start, Truncated, WORK_MAX};
+pub use walk::Gap;
+
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Recurrence, Slot, When, ZonedTime};
 use crate::zone::Zone;

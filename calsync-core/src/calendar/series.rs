@@ -1,0 +1,182 @@
+//! A series that can be asked for its occurrences.
+
+use super::offsets::{At, Offsets};
+use super::rule::{Note, Reading, Refused};
+use super::set::{First, Merged, Set};
+use super::walk::Gap;
+use crate::error::{Error, ErrorKind, Result};
+use crate::model::{Recurrence, Slot, When};
+use crate::zone::Zone;
+use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How many periods of a rule one question looks at, unless told otherwise: a few milliseconds of work.
+pub const WORK_MAX: u64 = 1_000_000;
+
+/// The start of a series (DTSTART).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// A series of whole days.
+    Day(NaiveDate),
+    /// A wall time that is the same in every zone.
+    Floating(NaiveDateTime),
+    /// A wall time in a zone.
+    Zoned(NaiveDateTime, Zone),
+}
+
+/// A series: a start, and the lines that repeat it.
+#[derive(Clone, Debug)]
+pub struct Series {
+    first: First,
+    zone: Arc<Offsets>,
+    set: Set,
+    gap: Gap,
+    work_max: u64,
+}
+
+impl Series {
+    /// Reads RRULE, EXRULE, RDATE and EXDATE lines (RFC 5545, section 3.8.5). A start that no line names is not an occurrence,
+    /// unless there is no rule at all: then it is the first one (section 3.8.5.2).
+    ///
+    /// # Errors
+    /// The first part of the first line that cannot be read, and why.
+    pub fn parse<'a>(
+        start: &Start,
+        lines: impl IntoIterator<Item = &'a str>,
+        reading: Reading,
+    ) -> std::result::Result<Self, Refused> {
+        let (wall, zone) = match start {
+            Start::Day(day) => (day.and_time(NaiveTime::MIN), Arc::new(Offsets::none())),
+            Start::Floating(time) => (*time, Arc::new(Offsets::none())),
+            Start::Zoned(time, zone) => {
+                let offsets =
+                    zone.offsets().map_err(|_| Refused::new(zone.as_str(), "an unknown time zone"))?;
+                (*time, offsets)
+            }
+        };
+        let first = First { wall: wall.and_utc().timestamp(), whole_days: matches!(start, Start::Day(_)) };
+        let zones = |name: &str| Zone::new(name).ok()?.offsets().ok();
+        let set = Set::parse(lines, first, &zone, &zones, reading)?;
+        Ok(Self { first, zone, set, gap: Gap::default(), work_max: WORK_MAX })
+    }
+
+    /// The series of an appointment, read leniently.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Invalid`] for lines that cannot be read.
+    pub fn of(when: &When, recurrence: &Recurrence) -> Result<Self> {
+        let start = match when {
+            When::AllDay { start, .. } => Start::Day(*start),
+            When::Timed { start, .. } => Start::Zoned(start.time, start.zone.clone()),
+        };
+        Self::parse(&start, recurrence.lines().iter().map(String::as_str), Reading::Lenient).map_err(
+            |refused| {
+                Error::new(ErrorKind::Invalid, "a recurrence line cannot be read").with("recurrence", refused)
+            },
+        )
+    }
+
+    /// What becomes of an occurrence whose wall time a clock change skips. Default: it moves forward.
+    #[must_use]
+    pub fn gap(mut self, gap: Gap) -> Self {
+        self.gap = gap;
+        self
+    }
+
+    /// How many periods of each rule one question may look at, from 1 on. Default: [`WORK_MAX`].
+    #[must_use]
+    pub fn work_max(mut self, periods: u64) -> Self {
+        self.work_max = periods.max(1);
+        self
+    }
+
+    /// What was odd in the lines and is understood so.
+    pub fn notes(&self) -> &[Note] {
+        &self.set.notes
+    }
+
+    /// All occurrences, in order.
+    pub fn occurrences(&self) -> Occurrences<'_> {
+        self.from_instant(i64::MIN / 4)
+    }
+
+    /// The occurrences that start at `from` or later, in order. What is before that costs nothing, however long ago the series
+    /// began. Of whole days, the midnight in UTC counts.
+    pub fn occurrences_from(&self, from: DateTime<Utc>) -> Occurrences<'_> {
+        self.from_instant(from.timestamp())
+    }
+
+    fn from_instant(&self, from: i64) -> Occurrences<'_> {
+        let merged = self.set.walk(self.first, &self.zone, self.gap, from, self.work_max);
+        Occurrences { merged, whole_days: self.first.whole_days }
+    }
+
+    /// Appends the starts in `window`, in seconds from 1970 in UTC, to `found`: the fastest way to ask for many.
+    ///
+    /// # Errors
+    /// [`Truncated`] when the work was spent before all were found; what was found until then stays in `found`.
+    pub fn fill(
+        &self,
+        window: Range<DateTime<Utc>>,
+        found: &mut Vec<i64>,
+    ) -> std::result::Result<(), Truncated> {
+        let window = window.start.timestamp()..window.end.timestamp();
+        self.set.fill(self.first, &self.zone, self.gap, window, self.work_max, found)
+    }
+}
+
+/// The work that one question may do was spent before its answer was complete: there may be more occurrences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truncated;
+
+impl std::fmt::Display for Truncated {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the series was not followed to its end: the work that one question may do was spent")
+    }
+}
+
+impl std::error::Error for Truncated {}
+
+/// When an occurrence starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Occurrence {
+    at: At,
+    whole_days: bool,
+}
+
+impl Occurrence {
+    /// The slot that names it within its series. Of a floating time, the wall time as if it were UTC.
+    pub fn slot(&self) -> Slot {
+        match self.whole_days {
+            true => Slot::Date(self.wall().date()),
+            false => Slot::Time(self.instant()),
+        }
+    }
+
+    /// The instant; of a whole day or a floating time, its wall time as if it were UTC.
+    pub fn instant(&self) -> DateTime<Utc> {
+        DateTime::from_timestamp(self.at.instant, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+    }
+
+    /// What the clocks show.
+    pub fn wall(&self) -> NaiveDateTime {
+        DateTime::from_timestamp(self.at.wall, 0).unwrap_or(DateTime::<Utc>::MAX_UTC).naive_utc()
+    }
+}
+
+/// Occurrences in order, each once. Ends with an error where the work was spent.
+#[derive(Debug)]
+pub struct Occurrences<'a> {
+    merged: Merged<'a>,
+    whole_days: bool,
+}
+
+impl Iterator for Occurrences<'_> {
+    type Item = std::result::Result<Occurrence, Truncated>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let whole_days = self.whole_days;
+        Some(self.merged.next()?.map(|at| Occurrence { at, whole_days }))
+    }
+}

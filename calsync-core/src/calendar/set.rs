@@ -1,0 +1,310 @@
+//! The rules and the listed dates of a series, merged into one stream.
+//!
+//! Everything is compared as an instant (or as a wall time where there is no zone), so that an EXDATE in another zone takes out what
+//! it means. What stands twice is there once. Changed and cancelled occurrences are not known here.
+
+use super::civil::DAY;
+use super::offsets::{At, Offsets};
+use super::rule::{Note, Reading, Refused, Rule, Stamp, stamp};
+use super::series::Truncated;
+use super::walk::{Gap, Step, Walk};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// How a series starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct First {
+    /// The wall time, in seconds from 1 January 1970; of a whole day its midnight.
+    pub(super) wall: i64,
+    /// Whether the series is one of whole days.
+    pub(super) whole_days: bool,
+}
+
+/// The zone of a property whose dates are in another one than the series.
+pub(super) type Zones<'a> = &'a dyn Fn(&str) -> Option<Arc<Offsets>>;
+
+/// Rules and listed dates of a series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Set {
+    pub(super) rules: Vec<Rule>,
+    pub(super) exceptions: Vec<Rule>,
+    pub(super) dates: Vec<At>,
+    /// Instants that are left out, in order.
+    pub(super) left_out: Vec<i64>,
+    /// Days that are left out whole, in order.
+    pub(super) days_left_out: Vec<i64>,
+    /// What was odd and accepted.
+    pub(super) notes: Vec<Note>,
+}
+
+impl Set {
+    /// Reads RRULE, EXRULE, RDATE and EXDATE lines of a series that starts so.
+    ///
+    /// # Errors
+    /// The first part of the first line that cannot be read.
+    pub(super) fn parse<'a>(
+        lines: impl IntoIterator<Item = &'a str>,
+        first: First,
+        zone: &Offsets,
+        zones: Zones<'_>,
+        reading: Reading,
+    ) -> Result<Self, Refused> {
+        let mut set = Self::default();
+        for (line, text) in lines.into_iter().enumerate() {
+            set.line(text, first, zone, zones, reading).map_err(|refused| Refused { line, ..refused })?;
+        }
+        if set.rules.is_empty()
+            && (!set.dates.is_empty() || !set.left_out.is_empty() || !set.days_left_out.is_empty())
+        {
+            set.dates.push(zone.at_wall(first.wall));
+        }
+        set.dates.sort_unstable();
+        set.dates.dedup();
+        set.left_out.sort_unstable();
+        set.left_out.dedup();
+        set.days_left_out.sort_unstable();
+        set.days_left_out.dedup();
+        Ok(set)
+    }
+
+    fn line(
+        &mut self,
+        text: &str,
+        first: First,
+        zone: &Offsets,
+        zones: Zones<'_>,
+        reading: Reading,
+    ) -> Result<(), Refused> {
+        let (head, value) =
+            text.split_once(':').ok_or_else(|| Refused::new(text, "a line without a colon"))?;
+        let mut words = head.split(';');
+        let name = words.next().unwrap_or_default().trim().to_ascii_uppercase();
+        let parameters: Vec<(&str, &str)> = words.filter_map(|word| word.split_once('=')).collect();
+        match name.as_str() {
+            "RRULE" => self.rules.push(Rule::parse(value, reading, &mut self.notes)?),
+            "EXRULE" => self.exceptions.push(Rule::parse(value, reading, &mut self.notes)?),
+            "RDATE" | "EXDATE" => {
+                let own = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case("TZID"));
+                let own = match own {
+                    Some((_, name)) => Some(
+                        zones(name.trim_matches('"'))
+                            .ok_or_else(|| Refused::new(name, "an unknown time zone"))?,
+                    ),
+                    None => None,
+                };
+                let own = own.as_deref().unwrap_or(zone);
+                for date in value.split(',') {
+                    let begin = date.split('/').next().unwrap_or(date).trim();
+                    let read = stamp(begin).ok_or_else(|| Refused::new(date, "no date or time"))?;
+                    self.date(read, name == "RDATE", first, zone, own);
+                }
+            }
+            _ => return Err(Refused::new(head, "a line that says nothing about recurrence")),
+        }
+        Ok(())
+    }
+
+    fn date(&mut self, read: Stamp, added: bool, first: First, zone: &Offsets, own: &Offsets) {
+        let at = match read {
+            Stamp::Day(day) if first.whole_days => {
+                At { instant: i64::from(day) * DAY, wall: i64::from(day) * DAY }
+            }
+            Stamp::Day(day) if added => zone.at_wall(i64::from(day) * DAY + first.wall.rem_euclid(DAY)),
+            Stamp::Day(day) => return self.days_left_out.push(day.into()),
+            Stamp::Wall(wall) | Stamp::Utc(wall) if first.whole_days => {
+                let day = wall.div_euclid(DAY) * DAY;
+                At { instant: day, wall: day }
+            }
+            Stamp::Wall(wall) => zone.at(own.at_wall(wall).instant),
+            Stamp::Utc(instant) => zone.at(instant),
+        };
+        match added {
+            true => self.dates.push(at),
+            false => self.left_out.push(at.instant),
+        }
+    }
+
+    /// The instants of all occurrences from `from` to before `to`, appended to `found`.
+    ///
+    /// # Errors
+    /// [`Truncated`] when the work was spent before all were found; what was found stays.
+    pub(super) fn fill(
+        &self,
+        first: First,
+        zone: &Offsets,
+        gap: Gap,
+        window: Range<i64>,
+        work: u64,
+        found: &mut Vec<i64>,
+    ) -> Result<(), Truncated> {
+        let one = self.exceptions.is_empty() && self.dates.is_empty() && self.days_left_out.is_empty();
+        let (true, [rule]) = (one, &self.rules[..]) else {
+            for at in self.walk(first, zone, gap, window.start, work) {
+                let at = at?;
+                if at.instant >= window.end {
+                    break;
+                }
+                found.push(at.instant);
+            }
+            return Ok(());
+        };
+        let mut walk = Walk::new(rule, first.wall, first.whole_days, zone, gap, work);
+        walk.seek(window.start);
+        let mut left_out = &self.left_out[self.left_out.partition_point(|date| *date < window.start)..];
+        let (begin, mut last) = (found.len(), None);
+        loop {
+            if found.len() > begin || last.is_some() {
+                let before = found.len();
+                walk.run(left_out.first().map_or(window.end, |date| window.end.min(*date)), found);
+                if found.len() > before {
+                    if found.get(before).copied() == last {
+                        found.remove(before);
+                    }
+                    last = found.last().copied().or(last);
+                }
+            }
+            let at = match walk.step() {
+                Step::Found(at) => at.instant,
+                Step::Done => return Ok(()),
+                Step::Spent => return Err(Truncated),
+            };
+            if at >= window.end {
+                return Ok(());
+            }
+            if at < window.start || last == Some(at) {
+                continue;
+            }
+            last = Some(at);
+            while left_out.first().is_some_and(|date| *date < at) {
+                left_out = &left_out[1..];
+            }
+            if left_out.first() != Some(&at) {
+                found.push(at);
+            }
+        }
+    }
+
+    /// The occurrences from `from` on, an instant.
+    pub(super) fn walk<'a>(
+        &'a self,
+        first: First,
+        zone: &'a Offsets,
+        gap: Gap,
+        from: i64,
+        work: u64,
+    ) -> Merged<'a> {
+        let walk = |rule: &'a Rule| {
+            let mut walk = Walk::new(rule, first.wall, first.whole_days, zone, gap, work);
+            walk.seek(from);
+            Source::new(walk)
+        };
+        let dates = self.dates.partition_point(|date| date.instant < from);
+        Merged {
+            rules: self.rules.iter().map(walk).collect(),
+            exceptions: self.exceptions.iter().map(walk).collect(),
+            dates: &self.dates[dates..],
+            left_out: &self.left_out,
+            days_left_out: &self.days_left_out,
+            from,
+            last: None,
+        }
+    }
+}
+
+/// A walk and what it found next.
+#[derive(Debug)]
+struct Source<'a> {
+    walk: Walk<'a>,
+    next: Step,
+}
+
+impl<'a> Source<'a> {
+    fn new(mut walk: Walk<'a>) -> Self {
+        let next = walk.step();
+        Self { walk, next }
+    }
+
+    fn advance(&mut self) {
+        self.next = self.walk.step();
+    }
+}
+
+/// Merged in order, each once.
+#[derive(Debug)]
+pub(super) struct Merged<'a> {
+    rules: Vec<Source<'a>>,
+    exceptions: Vec<Source<'a>>,
+    dates: &'a [At],
+    left_out: &'a [i64],
+    days_left_out: &'a [i64],
+    from: i64,
+    last: Option<i64>,
+}
+
+impl Merged<'_> {
+    /// Whether an exception takes this one out.
+    fn is_left_out(&mut self, at: At) -> Result<bool, Truncated> {
+        let passed = self.left_out.partition_point(|date| *date < at.instant);
+        self.left_out = &self.left_out[passed..];
+        if self.left_out.first() == Some(&at.instant) {
+            return Ok(true);
+        }
+        if !self.days_left_out.is_empty()
+            && self.days_left_out.binary_search(&at.wall.div_euclid(DAY)).is_ok()
+        {
+            return Ok(true);
+        }
+        for source in &mut self.exceptions {
+            loop {
+                match source.next {
+                    Step::Found(found) if found.instant < at.instant => source.advance(),
+                    Step::Found(found) if found.instant == at.instant => return Ok(true),
+                    Step::Spent => return Err(Truncated),
+                    _ => break,
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Result<At, Truncated>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if self.rules.iter().any(|source| source.next == Step::Spent) {
+                self.rules.clear();
+                self.dates = &[];
+                return Some(Err(Truncated));
+            }
+            let mut found = self.dates.first().copied();
+            let mut of = None;
+            for (at, source) in self.rules.iter().enumerate() {
+                if let Step::Found(next) = source.next
+                    && found.is_none_or(|found| next < found)
+                {
+                    (found, of) = (Some(next), Some(at));
+                }
+            }
+            let found = found?;
+            match of {
+                Some(at) => self.rules[at].advance(),
+                None => self.dates = &self.dates[1..],
+            }
+            if found.instant < self.from || self.last == Some(found.instant) {
+                continue;
+            }
+            self.last = Some(found.instant);
+            match self.is_left_out(found) {
+                Ok(true) => {}
+                Ok(false) => return Some(Ok(found)),
+                Err(truncated) => {
+                    self.rules.clear();
+                    self.dates = &[];
+                    return Some(Err(truncated));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! Walks along one rule, from its start or from a later moment on.
+//!
+//! Rules that step by days and more are walked on the wall clock, period by period: the days of a period are bits, the times of a
+//! day are a list that is made once, and nothing else is ever stored, however much a period has. Rules that step by hours and
+//! less go by elapsed time, so that an hourly rule neither repeats nor misses an hour when clocks change.
+//!
+//! Every walk ends: at its bound, at the year 9999, or where its work is spent, and then it says so.
+
+use super::civil::{Civil, DAY, first_of};
+use super::days::{Bits, Start, of_mask, steps_by_days};
+use super::offsets::{At, Offsets, Resolved};
+use super::period::{Plain, fixed, plain};
+use super::rule::{Freq, Rule, Stamp};
+
+/// What becomes of an occurrence whose wall time a clock change skips.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gap {
+    /// It moves forward by as much as is skipped (RFC 5545, section 3.8.5.3).
+    #[default]
+    Forward,
+    /// It is left out and not counted (RFC 5545, section 3.3.10).
+    Skip,
+}
+
+/// The last year that is walked to.
+pub(super) const YEAR_MAX: i32 = 9999;
+/// When it is over, on the wall clock.
+pub(super) const END: i64 = first_of(YEAR_MAX + 1) as i64 * DAY;
+
+/// A step of a walk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Found(At),
+    /// There is nothing more.
+    Done,
+    /// The work is spent; there may be more.
+    Spent,
+}
+
+/// One rule on its way.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    pub(super) rule: &'a Rule,
+    pub(super) zone: &'a Offsets,
+    pub(super) gap: Gap,
+    pub(super) start: Start,
+    /// When the series starts, on the wall clock as written and as it is.
+    pub(super) first: i64,
+    pub(super) first_at: At,
+    pub(super) whole_days: bool,
+    /// The times of a period in seconds: of a day, or of an hour or minute for rules that step so.
+    pub(super) times: Vec<u32>,
+    /// What every block of a plain rule by days or weeks looks like.
+    pub(super) plain: Option<Plain>,
+    /// How many occurrences each period has, where that is always the same.
+    pub(super) fixed: Option<u64>,
+    /// Which period comes next.
+    pub(super) next: i64,
+    /// The first day of the period under way, its days that are still to come (from this word on), and the next time of the first
+    /// of them.
+    pub(super) base: i32,
+    pub(super) bits: Bits,
+    pub(super) word: usize,
+    pub(super) time: usize,
+    /// What is before this day is passed over.
+    pub(super) floor: i32,
+    /// What BYSETPOS took of the period under way, last one first.
+    pub(super) taken: Vec<i64>,
+    pub(super) left: Option<u32>,
+    pub(super) hint: usize,
+    /// Occurrences that moved forward and come later than what follows them on the wall.
+    pub(super) moved: Vec<At>,
+    pub(super) ended: Option<Step>,
+    /// How many periods may still be looked at.
+    pub(super) work: u64,
+}
+
+impl<'a> Walk<'a> {
+    /// Walks along `rule` from the wall time `first` on.
+    pub(super) fn new(
+        rule: &'a Rule,
+        first: i64,
+        whole_days: bool,
+        zone: &'a Offsets,
+        gap: Gap,
+        work: u64,
+    ) -> Self {
+        let start = Start::of(first.div_euclid(DAY) as i32);
+        let times = times(rule, first.rem_euclid(DAY) as u32, whole_days);
+        Self {
+            rule,
+            zone,
+            gap,
+            start,
+            first,
+            first_at: zone.at_wall(first),
+            whole_days,
+            plain: plain(rule, &start),
+            fixed: fixed(rule, &start).map(|days| days * times.len() as u64),
+            times,
+            next: 0,
+            base: 0,
+            bits: [0; 6],
+            word: 0,
+            time: 0,
+            floor: start.day,
+            taken: Vec::new(),
+            left: rule.count,
+            hint: 0,
+            moved: Vec::new(),
+            ended: None,
+            work,
+        }
+    }
+
+    /// Passes over what is before `instant`. Where the rule has a count, what is passed over is counted: at once where every
+    /// period has as many, and period by period otherwise.
+    pub(super) fn seek(&mut self, instant: i64) {
+        // A day is more than any zone is away from UTC and any gap is long.
+        let wall = instant.saturating_sub(2 * DAY);
+        if wall <= self.first {
+            return;
+        }
+        let interval = i64::from(self.rule.interval);
+        let day = wall.div_euclid(DAY).min(i64::from(first_of(YEAR_MAX + 1))) as i32;
+        let (civil, start) = (Civil::of(day), self.start.civil);
+        let passed = match self.rule.freq {
+            // The year of weeks that a day is in may be the one before.
+            Freq::Yearly => (i64::from(civil.year - self.year()) - 1).max(0) / interval,
+            Freq::Monthly => {
+                (i64::from(civil.year - start.year) * 12 + i64::from(civil.month) - i64::from(start.month))
+                    / interval
+            }
+            Freq::Weekly => i64::from(day - self.week()) / 7 / interval,
+            Freq::Daily => i64::from(day - self.start.day) / interval,
+            freq => (wall - self.first) / (unit(freq) * interval),
+        };
+        // With bounds in time nothing has to be counted.
+        if self.left.is_none() {
+            self.next = passed;
+            self.floor = day;
+            return;
+        }
+        // Places, and what a gap leaves uncounted, have to be looked at one by one: whoever asks passes over them.
+        let counts = self.rule.places.is_empty() && self.gap == Gap::Forward && self.rule.until.is_none();
+        if !counts || !steps_by_days(self.rule.freq) {
+            return;
+        }
+        self.floor = day;
+        // The periods between the first and the one that the day is in; the rest is counted when it is opened.
+        if let Some(each) = self.fixed.filter(|_| passed > 0) {
+            let plain = self.plain.take();
+            if self.read_period() {
+                self.pass_over_days();
+            }
+            self.plain = plain;
+            if self.word_with_days().is_none() && self.next < passed {
+                self.count_off(each.saturating_mul((passed - self.next) as u64));
+                self.next = passed;
+            }
+        }
+    }
+
+    /// Counts occurrences that are passed over.
+    pub(super) fn count_off(&mut self, passed: u64) {
+        if let Some(left) = self.left {
+            let left = u64::from(left).saturating_sub(passed);
+            self.left = Some(left as u32);
+        }
+    }
+
+    /// The next occurrence.
+    pub(super) fn step(&mut self) -> Step {
+        let found = match self.moved.first() {
+            // What moved is compared with what comes next.
+            Some(_) => self.raw(),
+            None => match self.raw() {
+                Some(Resolved::There(at)) => return Step::Found(at),
+                found => found,
+            },
+        };
+        self.in_order(found)
+    }
+
+    /// Takes what is plain: occurrences before `stop`, an instant, between two clock changes and away from every bound. Whatever
+    /// comes next is for [`Walk::step`].
+    pub(super) fn run(&mut self, stop: i64, found: &mut Vec<i64>) {
+        if !self.moved.is_empty()
+            || !self.taken.is_empty()
+            || self.ended.is_some()
+            || !steps_by_days(self.rule.freq)
+        {
+            return;
+        }
+        loop {
+            let Some(word) = self.word_with_days() else {
+                if !self.rule.places.is_empty() || !self.open_period() {
+                    return;
+                }
+                continue;
+            };
+            let wall_of = |day: u32, time: u32| {
+                (i64::from(self.base) + word as i64 * 64 + i64::from(day)) * DAY + i64::from(time)
+            };
+            let next = wall_of(self.bits[word].trailing_zeros(), self.times[self.time]);
+            if next < self.first {
+                return;
+            }
+            let (offset, end) = self.zone.span(next, &mut self.hint);
+            let until = match self.rule.until {
+                None => i64::MAX,
+                Some(Stamp::Day(day)) => (i64::from(day) + 1) * DAY,
+                Some(Stamp::Wall(wall) | Stamp::Utc(wall)) if self.whole_days => {
+                    (wall.div_euclid(DAY) + 1) * DAY
+                }
+                Some(Stamp::Wall(wall)) => wall + 1,
+                Some(Stamp::Utc(instant)) => instant.saturating_add(i64::from(offset) + 1),
+            };
+            let end = end.min(stop.saturating_add(i64::from(offset))).min(until).min(END);
+            if self.left.is_some_and(|left| left < 64 * self.times.len() as u32) || next >= end {
+                return;
+            }
+            let before = found.len();
+            let mut bits = self.bits[word];
+            if let ([time], 0) = (&self.times[..], self.time) {
+                while bits != 0 {
+                    let wall = wall_of(bits.trailing_zeros(), *time);
+                    if wall >= end {
+                        break;
+                    }
+                    found.push(wall - i64::from(offset));
+                    bits &= bits - 1;
+                }
+            } else {
+                let mut time = self.time;
+                'days: while bits != 0 {
+                    let day = bits.trailing_zeros();
+                    while time < self.times.len() {
+                        let wall = wall_of(day, self.times[time]);
+                        if wall >= end {
+                            break 'days;
+                        }
+                        found.push(wall - i64::from(offset));
+                        time += 1;
+                    }
+                    time = 0;
+                    bits &= bits - 1;
+                }
+                self.time = time;
+            }
+            self.bits[word] = bits;
+            self.count_off((found.len() - before) as u64);
+        }
+    }
+
+    /// Puts what moved forward in its place.
+    fn in_order(&mut self, mut found: Option<Resolved>) -> Step {
+        loop {
+            match found {
+                Some(Resolved::Skipped(at)) => {
+                    let place = self.moved.partition_point(|moved| *moved <= at);
+                    self.moved.insert(place, at);
+                }
+                Some(Resolved::There(at)) => {
+                    if self.moved.first().is_none_or(|moved| at <= *moved) {
+                        return Step::Found(at);
+                    }
+                    let place = self.moved.partition_point(|moved| *moved <= at);
+                    self.moved.insert(place, at);
+                    return Step::Found(self.moved.remove(0));
+                }
+                None if self.moved.is_empty() => return self.ended.unwrap_or(Step::Done),
+                None => return Step::Found(self.moved.remove(0)),
+            }
+            // Nothing that is still to come can be before the first that moved, once a wall time beyond it was found.
+            found = self.raw();
+        }
+    }
+
+    /// The next occurrence in the order of the wall clock as it is written.
+    pub(super) fn raw(&mut self) -> Option<Resolved> {
+        loop {
+            if self.ended.is_some() || self.left == Some(0) {
+                self.ended = self.ended.or(Some(Step::Done));
+                return None;
+            }
+            let resolved = match steps_by_days(self.rule.freq) {
+                true => {
+                    let wall = self.next_wall()?;
+                    if wall < self.first {
+                        continue;
+                    }
+                    if wall >= END {
+                        self.ended = Some(Step::Done);
+                        return None;
+                    }
+                    self.zone.resolve(wall, &mut self.hint)
+                }
+                false => {
+                    let at = self.next_elapsed()?;
+                    if at < self.first_at {
+                        continue;
+                    }
+                    Resolved::There(at)
+                }
+            };
+            let at = match resolved {
+                Resolved::There(at) => at,
+                Resolved::Skipped(_) if self.gap == Gap::Skip => continue,
+                Resolved::Skipped(at) => at,
+            };
+            if self.is_beyond(at) {
+                self.ended = Some(Step::Done);
+                return None;
+            }
+            self.left = self.left.map(|left| left - 1);
+            return Some(resolved);
+        }
+    }
+
+    /// Whether UNTIL ends the rule before this.
+    fn is_beyond(&self, at: At) -> bool {
+        match self.rule.until {
+            None => false,
+            Some(Stamp::Day(day)) => at.wall.div_euclid(DAY) > i64::from(day),
+            Some(Stamp::Wall(wall) | Stamp::Utc(wall)) if self.whole_days => {
+                at.wall.div_euclid(DAY) > wall.div_euclid(DAY)
+            }
+            Some(Stamp::Wall(wall)) => at.wall > wall,
+            Some(Stamp::Utc(instant)) => at.instant > instant,
+        }
+    }
+}
+
+/// The times of a period, in order. For rules that step by hours or less, empty where the step itself is the time.
+fn times(rule: &Rule, first: u32, whole_days: bool) -> Vec<u32> {
+    let or = |mask: u64, own: u32| if mask == 0 { 1_u64 << own } else { mask };
+    let (minutes, seconds) = (or(rule.minutes, first / 60 % 60), or(rule.seconds, first % 60));
+    let of_hour = |minutes: u64| -> Vec<u32> {
+        of_mask(minutes).flat_map(|minute| of_mask(seconds).map(move |second| minute * 60 + second)).collect()
+    };
+    match rule.freq {
+        Freq::Secondly => Vec::new(),
+        Freq::Minutely if rule.seconds == 0 => Vec::new(),
+        Freq::Minutely => of_hour(1),
+        Freq::Hourly if rule.minutes == 0 && rule.seconds == 0 => Vec::new(),
+        Freq::Hourly => of_hour(minutes),
+        _ if whole_days => vec![0],
+        _ => {
+            let hours = or(rule.hours.into(), first / 3600);
+            let of_hour = of_hour(minutes);
+            of_mask(hours).flat_map(|hour| of_hour.iter().map(move |time| hour * 3600 + time)).collect()
+        }
+    }
+}
+
+/// Seconds of the unit in which a rule steps.
+pub(super) fn unit(freq: Freq) -> i64 {
+    match freq {
+        Freq::Secondly => 1,
+        Freq::Minutely => 60,
+        Freq::Hourly => 3600,
+        _ => DAY,
+    }
+}
+
+/// The index that a BYSETPOS names.
+pub(super) fn place_of(place: i16, total: u32) -> Option<u32> {
+    let at = if place > 0 { i64::from(place) - 1 } else { i64::from(total) + i64::from(place) };
+    u32::try_from(at).ok().filter(|at| *at < total)
+}
