@@ -1,9 +1,21 @@
-//! Occurrences of a series: bounded, by the wall clock.
+//! Occurrences of a series (RFC 5545, section 3.8.5), usable without anything else of calsync.
 //!
-//! The `rrule` crate is handed local times as if they were UTC, and each result is resolved through [`Zone`]: its own
-//! zone data is out of date, it refuses Windows zones and an UNTIL of the other type, and it would turn dates into midnights.
-//! UNTIL is converted to the wall clock first. Every question has a bound; reaching it is an answer ("not known"), never a
-//! silent cut.
+//! ```
+//! use calsync_core::Zone;
+//! use calsync_core::calendar::{Reading, Series, Start};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let start = Start::Zoned("2006-11-27T09:00:00".parse()?, Zone::new("America/New_York")?);
+//! let series = Series::parse(&start, ["RRULE:FREQ=WEEKLY;BYDAY=MO,FR"], Reading::Strict)?;
+//! let next = series.occurrences_from("2026-11-27T00:00:00Z".parse()?).next();
+//! assert_eq!(next.map(|found| found.map(|next| next.wall().to_string())), Some(Ok("2026-11-27 09:00:00".to_owned())));
+//! # Ok(()) }
+//! ```
+//!
+//! A rule is read into a compact plan ([`rule`]), walked on the wall clock by numbers and bit masks ([`walk`], [`period`], [`days`]), resolved
+//! to instants by a table of its zone ([`offsets`]) and merged with the other lines of its series ([`set`]). Asking for a later part
+//! costs nothing for what is before it, and every question has a bound, which ends it with an error and never with a silent
+//! cut.
 
 mod civil;
 mod days;
@@ -20,13 +32,12 @@ pub use rule::{Note, Reading, Refused};
 pub use series::{Occurrence, Occurrences, Series, Start, Truncated, WORK_MAX};
 pub use walk::Gap;
 
-use crate::error::{Error, ErrorKind, Result};
-use crate::model::{Recurrence, Slot, When, ZonedTime};
-use crate::zone::Zone;
-use chrono::{DateTime, NaiveDateTime, Utc};
+use crate::error::Result;
+use crate::model::{Recurrence, Slot, When};
+use chrono::{DateTime, Utc};
 
-/// Most occurrences that one question walks through.
-pub const OCCURRENCES_MAX: u16 = 10_000;
+/// Most occurrences that one question of the engine walks through.
+pub const OCCURRENCES_MAX: usize = 10_000;
 
 /// Some occurrences of a series, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,50 +52,49 @@ pub struct Expansion {
 /// appointment, its start. Changed and cancelled occurrences are not known here.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`] for a rule that cannot be read.
+/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a rule that cannot be read.
 pub fn expand(when: &When, recurrence: &Recurrence, until: DateTime<Utc>) -> Result<Expansion> {
+    expand_from(when, recurrence, None, until)
+}
+
+/// The same from an instant on.
+pub(crate) fn expand_from(
+    when: &When,
+    recurrence: &Recurrence,
+    from: Option<DateTime<Utc>>,
+    until: DateTime<Utc>,
+) -> Result<Expansion> {
+    let mut expansion = Expansion { slots: Vec::new(), truncated: false };
     if recurrence.is_empty() {
-        return Ok(Expansion { slots: vec![when.slot()?], truncated: false });
+        expansion.slots.push(when.slot()?);
+        return Ok(expansion);
     }
-    let (start, zone) = match when {
-        When::AllDay { start, .. } => (start.and_time(chrono::NaiveTime::MIN), None),
-        When::Timed { start, .. } => (start.time, Some(&start.zone)),
+    let series = Series::of(when, recurrence)?;
+    let mut occurrences = match from {
+        Some(from) => series.occurrences_from(from),
+        None => series.occurrences(),
     };
-    let mut text = format!("DTSTART:{}", wall(start));
-    let mut has_rule = false;
-    for line in recurrence.lines() {
-        let (name, value) = wall_line(line, zone)?;
-        has_rule |= name == "RRULE";
-        text.push_str(&format!("\n{name}:{value}"));
-    }
-    if !has_rule {
-        // A list of dates alone: the start is the first of them (RFC 5545, section 3.8.5.2).
-        text.push_str(&format!("\nRDATE:{}", wall(start)));
-    }
-    let set: rrule::RRuleSet = text.parse().map_err(|e: rrule::RRuleError| {
-        Error::new(ErrorKind::Invalid, "a recurrence rule cannot be read").caused_by(e)
-    })?;
-    // A day more than any zone is away from UTC, so that nothing before `until` is lost to the conversion.
-    let end = (until + chrono::Duration::days(2)).with_timezone(&rrule::Tz::UTC);
-    let found = set.before(end).all(OCCURRENCES_MAX);
-    let mut slots = Vec::with_capacity(found.dates.len());
-    for date in &found.dates {
-        let local = date.naive_utc();
-        let slot = match zone {
-            None => Slot::Date(local.date()),
-            Some(zone) => Slot::Time(ZonedTime::new(local, zone.clone()).instant()?),
-        };
-        let before = match slot {
-            Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc() < until,
-            Slot::Time(instant) => instant < until,
-        };
-        if before {
-            slots.push(slot);
+    while let Some(found) = occurrences.next() {
+        match found {
+            Ok(found) if found.instant() >= until => break,
+            Ok(found) if expansion.slots.len() < OCCURRENCES_MAX => expansion.slots.push(found.slot()),
+            Ok(_) | Err(Truncated) => {
+                expansion.truncated = true;
+                break;
+            }
         }
     }
-    slots.sort_unstable();
-    slots.dedup();
-    Ok(Expansion { slots, truncated: found.limited })
+    Ok(expansion)
+}
+
+/// Whether a series has this slot.
+pub(crate) fn has_slot(when: &When, recurrence: &Recurrence, slot: Slot) -> bool {
+    let from = match slot {
+        Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
+        Slot::Time(instant) => instant,
+    };
+    let found = expand_from(when, recurrence, Some(from), from + chrono::Duration::seconds(1));
+    found.is_ok_and(|found| found.slots.contains(&slot))
 }
 
 /// The last slot of a series that ends, if that can be told within the bound.
@@ -101,68 +111,10 @@ pub fn last_slot(when: &When, recurrence: &Recurrence) -> Option<Slot> {
     if expansion.truncated { None } else { expansion.slots.last().copied() }
 }
 
-fn wall(time: NaiveDateTime) -> String {
-    time.format("%Y%m%dT%H%M%SZ").to_string()
-}
-
-/// A recurrence line with every date as wall clock, written as UTC.
-fn wall_line(line: &str, zone: Option<&Zone>) -> Result<(String, String)> {
-    let (head, value) = line.split_once(':').unwrap_or((line, ""));
-    let name = head.split(';').next().unwrap_or_default().trim().to_ascii_uppercase();
-    let own_zone = (head.split(';').skip(1))
-        .filter_map(|word| word.split_once('='))
-        .find(|(key, _)| key.eq_ignore_ascii_case("TZID"))
-        .and_then(|(_, name)| Zone::new(name.trim_matches('"')).ok());
-    let date = |text: &str| -> Result<String> {
-        let text = text.trim();
-        let refuse = || Error::new(ErrorKind::Invalid, "a recurrence line holds no date where one belongs");
-        match text.parse::<Slot>() {
-            Ok(Slot::Date(day)) if zone.is_none() => Ok(wall(day.and_time(chrono::NaiveTime::MIN))),
-            // A date where a time belongs: that whole day.
-            Ok(Slot::Date(day)) => Ok(wall(day.and_hms_opt(23, 59, 59).ok_or_else(refuse)?)),
-            Ok(Slot::Time(instant)) => match zone {
-                Some(zone) => Ok(wall(zone.wall(instant)?.time)),
-                None => Ok(wall(instant.date_naive().and_time(chrono::NaiveTime::MIN))),
-            },
-            Err(_) => {
-                let local = NaiveDateTime::parse_from_str(text, "%Y%m%dT%H%M%S").map_err(|_| refuse())?;
-                match (&own_zone, zone) {
-                    (Some(own), Some(zone)) if own != zone => {
-                        let instant = own.instant(crate::zone::Wall { time: local, later: false })?;
-                        Ok(wall(zone.wall(instant)?.time))
-                    }
-                    (_, None) => Ok(wall(local.date().and_time(chrono::NaiveTime::MIN))),
-                    _ => Ok(wall(local)),
-                }
-            }
-        }
-    };
-    let value = match name.as_str() {
-        "RRULE" | "EXRULE" => {
-            let mut parts = Vec::new();
-            for part in value.split(';').filter(|part| !part.is_empty()) {
-                match part.split_once('=') {
-                    Some((key, until)) if key.eq_ignore_ascii_case("UNTIL") => {
-                        parts.push(format!("UNTIL={}", date(until)?))
-                    }
-                    _ => parts.push(part.to_owned()),
-                }
-            }
-            parts.join(";")
-        }
-        "RDATE" | "EXDATE" => {
-            let dates: Result<Vec<String>> =
-                value.split(',').map(|text| date(text.split('/').next().unwrap_or(text))).collect();
-            dates?.join(",")
-        }
-        _ => value.to_owned(),
-    };
-    Ok((name, value))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::zone::Zone;
 
     #[track_caller]
     fn check(start: &str, zone: &str, lines: &[&str], until: &str, slots: &[&str]) {

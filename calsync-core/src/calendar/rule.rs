@@ -51,6 +51,12 @@ pub struct Note {
     pub how: &'static str,
 }
 
+impl Note {
+    pub(super) fn new(part: &str, how: &'static str) -> Self {
+        Self { part: part.chars().take(80).collect(), how }
+    }
+}
+
 /// The unit in which a rule steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Freq {
@@ -151,7 +157,7 @@ impl Rule {
             if strict {
                 return Err(Refused::new(part, why));
             }
-            notes.push(Note { part: part.chars().take(80).collect(), how });
+            notes.push(Note::new(part, how));
             Ok(())
         };
         let mut said: Vec<(String, &str)> = Vec::new();

@@ -75,12 +75,18 @@ impl Set {
         zones: Zones<'_>,
         reading: Reading,
     ) -> Result<(), Refused> {
+        let text = text.trim();
         let (head, value) =
             text.split_once(':').ok_or_else(|| Refused::new(text, "a line without a colon"))?;
         let mut words = head.split(';');
         let name = words.next().unwrap_or_default().trim().to_ascii_uppercase();
         let parameters: Vec<(&str, &str)> = words.filter_map(|word| word.split_once('=')).collect();
         match name.as_str() {
+            // Google has been seen to give `RRULE:DATE;TZID=Europe/Warsaw:2023…` where RDATE is meant.
+            "RRULE" if reading == Reading::Lenient && is_list(value) => {
+                self.notes.push(Note::new(text, "a list of dates, whatever its name"));
+                self.line(&format!("RDATE;{value}"), first, zone, zones, reading)?;
+            }
             "RRULE" => self.rules.push(Rule::parse(value, reading, &mut self.notes)?),
             "EXRULE" => self.exceptions.push(Rule::parse(value, reading, &mut self.notes)?),
             "RDATE" | "EXDATE" => {
@@ -209,6 +215,11 @@ impl Set {
             last: None,
         }
     }
+}
+
+/// Whether the value of a rule is a list of dates with their parameters.
+fn is_list(value: &str) -> bool {
+    value.contains(':') && !value.to_ascii_uppercase().contains("FREQ=")
 }
 
 /// A walk and what it found next.

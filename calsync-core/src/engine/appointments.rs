@@ -291,7 +291,7 @@ impl Appointments {
     /// What `agent`'s calendar shows between `from` and `to`, by start: series expanded, cancelled ones left out.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] when a series has more occurrences before `to` than can be walked.
+    /// [`ErrorKind::Limit`] when a series has more than 10,000 occurrences in the window.
     pub async fn window(
         &self,
         agent: impl Into<AgentId>,
@@ -325,24 +325,24 @@ impl Appointments {
             let children: BTreeMap<Slot, Record> = (self.occurrences(&record.id).await?.into_iter())
                 .filter_map(|child| Some((child.occurrence.as_ref()?.slot, child)))
                 .collect();
-            // As far as the changed occurrences reach: one that its series no longer has is shown by neither side.
-            let last = children.keys().next_back().map(|slot| match slot {
-                Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
-                Slot::Time(instant) => *instant,
-            });
-            let until = last.map_or(to, |last| to.max(last + chrono::Duration::seconds(1)));
-            let expansion = calendar::expand(&appointment.when, &appointment.recurrence, until)?;
-            if expansion.truncated {
-                return Err(Error::new(ErrorKind::Limit, "a series has too many occurrences")
-                    .with("record", &record.id));
-            }
             for child in children.values() {
                 let Some(occurrence) = &child.occurrence else { continue };
-                if expansion.slots.binary_search(&occurrence.slot).is_ok()
+                // One that its series no longer has is shown by neither side.
+                if calendar::has_slot(&appointment.when, &appointment.recurrence, occurrence.slot)
                     && let Ok(appointment) = self.at_slot(record, child.fields.as_ref(), occurrence.slot)
                 {
                     add(&child.id, child.occurrence.clone(), appointment)?;
                 }
+            }
+            // What began before the window may last into it.
+            let lasts = appointment.when.end_instant()? - appointment.when.start_instant()?;
+            let begin = from - lasts - chrono::Duration::days(1);
+            let expansion =
+                calendar::expand_from(&appointment.when, &appointment.recurrence, Some(begin), to)?;
+            if expansion.truncated {
+                return Err(Error::new(ErrorKind::Limit, "a series has too many occurrences in this window")
+                    .with("record", &record.id)
+                    .cure("Ask for a shorter window."));
             }
             for slot in expansion.slots.into_iter().filter(|slot| !children.contains_key(slot)) {
                 let occurrence = Occurrence { series: record.id.clone(), slot };

@@ -356,15 +356,8 @@ pub(super) fn organizer(fields: &Fields) -> Option<String> {
 }
 
 fn has_slot(series: Option<&Fields>, slot: Slot) -> bool {
-    let Some(Ok((when, recurrence))) = series.and_then(|fields| fields.get("when")).map(read_when) else {
-        return false;
-    };
-    let until = match slot {
-        Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
-        Slot::Time(instant) => instant,
-    };
-    let expansion = crate::calendar::expand(&when, &recurrence, until + chrono::Duration::seconds(1));
-    expansion.is_ok_and(|expansion| expansion.slots.binary_search(&slot).is_ok())
+    let when = series.and_then(|fields| fields.get("when")).map(read_when);
+    matches!(when, Some(Ok((when, recurrence))) if crate::calendar::has_slot(&when, &recurrence, slot))
 }
 
 /// What a series puts into a slot: its own values, moved there, without the rule.
