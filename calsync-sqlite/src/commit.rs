@@ -157,7 +157,7 @@ impl Writing<'_> {
 
     /// Everything of a binding but its journal, runs and plans.
     fn forget(&self, binding: &BindingId) -> Result<()> {
-        for table in ["state", "link", "remote", "mark", "held", "outbox"] {
+        for table in ["state", "link", "remote", "mark", "deselected", "outbox"] {
             let statement = format!("DELETE FROM calsync_{table} WHERE tenant = ?1 AND binding = ?2");
             run(self.db, &statement, (self.tenant, binding.as_str()))?;
         }
@@ -308,14 +308,12 @@ impl Rows<'_> {
         for entry in &mut group.outbox {
             self.entry(entry)?;
         }
-        for (side, root) in &group.release {
-            let statement =
-                "DELETE FROM calsync_held WHERE tenant = ?1 AND binding = ?2 AND side = ?3 AND root = ?4";
+        for (side, root) in &group.select {
+            let statement = "DELETE FROM calsync_deselected WHERE tenant = ?1 AND binding = ?2 AND side = ?3 AND root = ?4";
             run(self.db, statement, (self.tenant, self.binding, side_name(*side), root))?;
         }
-        for (side, root) in &group.hold {
-            let statement =
-                "INSERT OR IGNORE INTO calsync_held (tenant, binding, side, root) VALUES (?1, ?2, ?3, ?4)";
+        for (side, root) in &group.deselect {
+            let statement = "INSERT OR IGNORE INTO calsync_deselected (tenant, binding, side, root) VALUES (?1, ?2, ?3, ?4)";
             run(self.db, statement, (self.tenant, self.binding, side_name(*side), root))?;
         }
         for line in &group.journal {

@@ -157,9 +157,8 @@ impl Scope<'_> {
         marks.into_iter().map(|mark| self.filled(mark)).collect()
     }
 
-    pub(crate) fn held(&self) -> Result<Vec<(Which, String)>> {
-        let query =
-            "SELECT side, root FROM calsync_held WHERE tenant = ?1 AND binding = ?2 ORDER BY side DESC, root";
+    pub(crate) fn deselected(&self) -> Result<Vec<(Which, String)>> {
+        let query = "SELECT side, root FROM calsync_deselected WHERE tenant = ?1 AND binding = ?2 ORDER BY side DESC, root";
         all(self.db, query, (self.tenant, self.binding), |row| {
             let side = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
             Ok((if side == "remote" { Which::Remote } else { Which::Local }, row.get(1)?))

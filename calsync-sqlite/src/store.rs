@@ -242,8 +242,8 @@ impl Store for SqliteStore {
         self.read_of(tenant, binding, move |of| of.unlinked_local(after.as_ref(), count_max)).await
     }
 
-    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
-        self.read_of(tenant, binding, |of| of.held()).await
+    async fn deselected(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
+        self.read_of(tenant, binding, |of| of.deselected()).await
     }
 
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {

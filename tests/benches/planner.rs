@@ -139,7 +139,7 @@ impl Bench<'_> {
         histories: &[History],
         mut each: impl FnMut(&History, FamilyPlan, Vec<Group>) -> Outcome<()>,
     ) -> Outcome<Done> {
-        let (none, held) = (BTreeSet::new(), BTreeSet::new());
+        let (none, deselected) = (BTreeSet::new(), BTreeSet::new());
         let fresh = BTreeSet::new();
         let lens = Lens::new(self.google, binding);
         let pairing = pair_up(histories, lens);
@@ -153,7 +153,7 @@ impl Bench<'_> {
             fresh: &fresh,
             occurrences_read: false,
             pairing: &pairing,
-            held: &held,
+            deselected: &deselected,
             run: &self.run,
             now: histories::now(),
         };

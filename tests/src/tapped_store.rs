@@ -161,8 +161,8 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
         tapped!(self, "unlinked_local", self.inner.unlinked_local(tenant, binding, after, count_max))
     }
 
-    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
-        tapped!(self, "held", self.inner.held(tenant, binding))
+    async fn deselected(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
+        tapped!(self, "deselected", self.inner.deselected(tenant, binding))
     }
 
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {

@@ -390,7 +390,7 @@ impl Pass<'_> {
             fresh,
             occurrences_read,
             pairing: &self.pairing,
-            held: &self.held,
+            deselected: &self.deselected,
             run: &self.run,
             now: self.now(),
         };

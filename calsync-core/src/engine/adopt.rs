@@ -20,7 +20,7 @@ impl Pass<'_> {
         let store = &self.engine.shared.store;
         let (tenant, id) = (&self.binding.tenant, &self.binding.id);
         let count = self.engine.shared.settings.page_records_max;
-        self.held = store.held(tenant, id).await?.into_iter().collect();
+        self.deselected = store.deselected(tenant, id).await?.into_iter().collect();
         let lens = Lens::new(&*self.provider, &self.binding);
         let now = self.now();
         let candidate = |id: &str, fields: &Fields, from_crm: bool| {

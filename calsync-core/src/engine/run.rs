@@ -40,7 +40,7 @@ pub(super) struct Pass<'a> {
     /// What both sides had before anything linked it, as found for the plans that are made now.
     pub pairing: Pairing,
     /// The roots that a reviewer deselected.
-    pub held: BTreeSet<(Which, String)>,
+    pub deselected: BTreeSet<(Which, String)>,
     pub run: RunId,
     /// The monotonic reading at which the lease was taken or last renewed.
     pub leased: Duration,
@@ -112,7 +112,7 @@ impl Engine {
             own_calendars,
             organises,
             pairing: Pairing::default(),
-            held: BTreeSet::new(),
+            deselected: BTreeSet::new(),
             run,
             leased,
             trouble: None,

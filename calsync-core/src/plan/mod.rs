@@ -17,7 +17,7 @@ mod scope;
 pub mod settle;
 pub mod sighting;
 
-pub use family::{is_held, plan_family};
+pub use family::{is_deselected, plan_family};
 pub use lens::Lens;
 pub use row::{Action, GUESTS_MAX, Row, Waiting};
 pub(crate) use scope::left_alone;
@@ -53,7 +53,7 @@ pub struct Rules<'a> {
     /// What both sides had before anything linked it.
     pub pairing: &'a adopt::Pairing,
     /// The roots that a reviewer deselected.
-    pub held: &'a BTreeSet<(Which, String)>,
+    pub deselected: &'a BTreeSet<(Which, String)>,
     /// The run, for the journal.
     pub run: &'a RunId,
     /// The time, for the journal and for what is due.

@@ -186,9 +186,9 @@ pub struct Group {
     /// Outbox entries to drop.
     pub outbox_drop: Vec<OperationId>,
     /// Roots to leave waiting because a reviewer deselected them: those of the calendar and those of the CRM.
-    pub hold: Vec<(Which, String)>,
+    pub deselect: Vec<(Which, String)>,
     /// Roots that wait no longer.
-    pub release: Vec<(Which, String)>,
+    pub select: Vec<(Which, String)>,
     /// Rows of the transaction's plan to put, which say that the group was carried out.
     pub plan_rows: Vec<StoredRow>,
     /// What to write down.
@@ -206,7 +206,7 @@ impl Group {
                 && self.unmark.is_empty()
                 && self.unmark_any.is_empty()
                 && self.outbox_drop.is_empty()
-                && self.release.is_empty()
+                && self.select.is_empty()
                 && self.plan_rows.is_empty()
                 && self.journal.is_empty())
     }
@@ -216,7 +216,7 @@ impl Group {
             && self.remote.is_empty()
             && self.marks.is_empty()
             && self.outbox.is_empty()
-            && self.hold.is_empty()
+            && self.deselect.is_empty()
             && self.otherwise.is_empty())
     }
 }

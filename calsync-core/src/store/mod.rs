@@ -127,7 +127,7 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Vec<LocalMark>>;
 
     /// The roots that wait because a reviewer deselected them, in order.
-    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>>;
+    async fn deselected(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>>;
 
     /// How many links of the binding are alive.
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64>;

@@ -82,7 +82,7 @@ CREATE TABLE calsync_mark (
 CREATE INDEX calsync_mark_root ON calsync_mark (tenant, binding, root);
 
 -- Roots that a reviewer deselected: those of the calendar (remote) and of the CRM (local).
-CREATE TABLE calsync_held (
+CREATE TABLE calsync_deselected (
   tenant  TEXT NOT NULL,
   binding TEXT NOT NULL,
   side    TEXT NOT NULL CHECK (side IN ('remote', 'local')),

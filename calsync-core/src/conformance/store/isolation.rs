@@ -70,7 +70,7 @@ async fn seen(ground: &Ground, tenant: &Tenant, id: &str) -> String {
     }
     note(&store.unlinked_remote(tenant, id, None, 9).await.expect("unlinked"));
     note(&store.unlinked_local(tenant, id, None, 9).await.expect("unlinked"));
-    note(&store.held(tenant, id).await.expect("held"));
+    note(&store.deselected(tenant, id).await.expect("deselected"));
     note(&store.linked(tenant, id).await.expect("linked"));
     let outbox = store.outbox(tenant, id, 0, 9).await.expect("outbox");
     note(&outbox.iter().map(|e| (&e.operation, e.attempts)).collect::<Vec<_>>());

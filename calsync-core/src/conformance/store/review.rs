@@ -9,7 +9,7 @@ pub(super) fn cases() -> Vec<Case> {
     cases![
         what_is_pending_and_unlinked_in_the_calendar_is_found_in_pages,
         what_is_marked_and_unlinked_in_the_crm_is_found_in_pages_with_its_record,
-        roots_are_held_until_they_are_released_and_go_with_their_binding,
+        roots_stay_deselected_until_they_are_selected_and_go_with_their_binding,
         a_plan_is_forgotten_with_its_rows,
         rows_that_say_a_group_is_done_stand_or_fall_with_it,
     ]
@@ -73,26 +73,26 @@ async fn what_is_marked_and_unlinked_in_the_crm_is_found_in_pages_with_its_recor
     assert_eq!(names(&read(Some("c"), 9).await), "");
 }
 
-async fn roots_are_held_until_they_are_released_and_go_with_their_binding(ground: &Ground) {
-    let held = async || {
-        let held = ground.store.held(&ground.tenant, ground.id()).await.expect("held");
-        held.iter().map(|(which, root)| format!("{which:?} {root}")).collect::<Vec<_>>().join(", ")
+async fn roots_stay_deselected_until_they_are_selected_and_go_with_their_binding(ground: &Ground) {
+    let deselected = async || {
+        let deselected = ground.store.deselected(&ground.tenant, ground.id()).await.expect("deselected");
+        deselected.iter().map(|(which, root)| format!("{which:?} {root}")).collect::<Vec<_>>().join(", ")
     };
-    assert_eq!(held().await, "");
+    assert_eq!(deselected().await, "");
     let roots = [(Which::Local, "x"), (Which::Remote, "x"), (Which::Remote, "a")];
     let roots = roots.map(|(which, root)| (which, root.to_owned()));
     for _ in 0..2 {
-        ground.put([group(|g| g.hold.extend(roots.clone()))]).await;
-        assert_eq!(held().await, "Remote a, Remote x, Local x");
+        ground.put([group(|g| g.deselect.extend(roots.clone()))]).await;
+        assert_eq!(deselected().await, "Remote a, Remote x, Local x");
     }
-    ground.put([group(|g| g.release.push((Which::Remote, "x".to_owned())))]).await;
-    assert_eq!(held().await, "Remote a, Local x");
-    ground.put([group(|g| (g.hold, g.release) = (vec![roots[2].clone()], vec![roots[2].clone()]))]).await;
-    assert_eq!(held().await, "Remote a, Local x", "released first, then held");
+    ground.put([group(|g| g.select.push((Which::Remote, "x".to_owned())))]).await;
+    assert_eq!(deselected().await, "Remote a, Local x");
+    ground.put([group(|g| (g.deselect, g.select) = (vec![roots[2].clone()], vec![roots[2].clone()]))]).await;
+    assert_eq!(deselected().await, "Remote a, Local x", "selected first, then deselected");
     let mut batch = ground.batch([]);
     batch.drop_binding = true;
     ground.store.commit(batch).await.expect("forgotten");
-    assert_eq!(held().await, "");
+    assert_eq!(deselected().await, "");
 }
 
 async fn a_plan_is_forgotten_with_its_rows(ground: &Ground) {

@@ -85,22 +85,23 @@ impl Pass<'_> {
             if rows.rows.iter().any(|(_, kept)| kept.state == RowState::Deselected) {
                 taking.deselected += rows.rows.len() as u64;
                 // Decided once more as what waits: an intent that an earlier run planned goes with that, unsent.
-                self.held.extend(roots.iter().cloned());
+                self.deselected.extend(roots.iter().cloned());
                 let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
                 let family = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
                 let mut decided = self.decide(root.0, &root.1, family, taking.hold).await?;
                 // It writes nothing, so that nothing can have moved.
                 decided.group.expects.clear();
-                decided.group.hold = roots.into_iter().collect();
+                decided.group.deselect = roots.into_iter().collect();
                 let mut batch = self.batch();
                 batch.groups.push(decided.group);
                 self.commit(batch).await?;
             }
             return Ok(());
         }
-        let was_held: Vec<_> = roots.iter().filter(|root| self.held.contains(*root)).cloned().collect();
-        for root in &was_held {
-            self.held.remove(root);
+        let was_deselected: Vec<_> =
+            roots.iter().filter(|root| self.deselected.contains(*root)).cloned().collect();
+        for root in &was_deselected {
+            self.deselected.remove(root);
         }
         let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
         let family = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
@@ -110,7 +111,7 @@ impl Pass<'_> {
         if decided.frozen || !same {
             return self.plan_again(taking, &root, rows, decided).await;
         }
-        decided.group.release = was_held;
+        decided.group.select = was_deselected;
         for (number, kept) in &rows.rows {
             let kept = kept::Kept { state: RowState::Done, ..kept.clone() };
             decided.group.plan_rows.push(kept::stored(*number, &root, &kept)?);

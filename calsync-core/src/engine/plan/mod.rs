@@ -21,7 +21,7 @@ use crate::binding::Binding;
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BindingId, PlanId};
-use crate::plan::{Action, Row, is_held};
+use crate::plan::{Action, Row, is_deselected};
 use crate::report::Report;
 use crate::store::{PlanHeader, StoredRow, Which};
 use chrono::{DateTime, Utc};
@@ -151,7 +151,7 @@ impl super::run::Pass<'_> {
         self.pair_up().await?;
         let hold = self.guard().await?;
         // Deselected before: shown as what it would be, and deselected again.
-        let held = std::mem::take(&mut self.held);
+        let reviewed = std::mem::take(&mut self.deselected);
         let mut number = 0;
         let summary = Summary { format: FORMAT, warnings: self.report.warnings.clone() };
         let header = PlanHeader {
@@ -178,7 +178,7 @@ impl super::run::Pass<'_> {
                     if self.planned_with_counterpart(which, &root) {
                         continue;
                     }
-                    let deselected = is_held(&family, &held);
+                    let deselected = is_deselected(&family, &reviewed);
                     let plan = self.decide(which, &root, family, hold).await?;
                     for row in plan.rows {
                         number += 1;

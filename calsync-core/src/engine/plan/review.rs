@@ -255,7 +255,7 @@ impl super::super::run::Pass<'_> {
         let invalid = |what: &'static str| Error::new(ErrorKind::Invalid, what).with("plan", &plan.id);
         self.heeds_halt = false;
         self.pair_up().await?;
-        let held = std::mem::take(&mut self.held);
+        let reviewed = std::mem::take(&mut self.deselected);
         let hold = self.guard().await?;
         // What was said before about other rows still holds.
         let mut last = 0;
@@ -336,7 +336,7 @@ impl super::super::run::Pass<'_> {
                 self.pairing.part(*which, id);
             }
         }
-        self.replace_rows(plan, &concerned, root, matched, &held, hold, last).await
+        self.replace_rows(plan, &concerned, root, matched, &reviewed, hold, last).await
     }
 
     /// Takes what a reviewer said about a record into the pairing.
@@ -359,7 +359,7 @@ impl super::super::run::Pass<'_> {
         concerned: &BTreeSet<(Which, String)>,
         said_of: &(Which, String),
         matched: &Match,
-        held: &BTreeSet<(Which, String)>,
+        reviewed: &BTreeSet<(Which, String)>,
         hold: Kinds,
         mut last: u64,
     ) -> Result<Vec<u64>> {
@@ -380,7 +380,7 @@ impl super::super::run::Pass<'_> {
             }
             let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
             let family = self.engine.shared.store.family(tenant, binding, *which, id).await?;
-            let deselected = crate::plan::is_held(&family, held);
+            let deselected = crate::plan::is_deselected(&family, reviewed);
             let root = (*which, id.clone());
             // What was said is kept with the calendar's record, if there is one: under it the two are planned.
             let said = match (said_of == &root, matched) {

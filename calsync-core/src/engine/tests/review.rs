@@ -194,7 +194,7 @@ async fn a_dry_run_writes_nothing_but_what_it_saw_and_its_plan() {
     assert_eq!(own(&before), own(&after), "the CRM");
     assert!(paper.sheet().writes.is_empty(), "the calendar");
     let of_binding = &after["tenants"]["default"]["rows"][binding.id.as_str()];
-    for table in ["links", "outbox", "runs", "journal", "held"] {
+    for table in ["links", "outbox", "runs", "journal", "deselected"] {
         assert_eq!(of_binding[table], serde_json::json!([]), "{table}");
     }
     assert_eq!(

@@ -12,8 +12,8 @@ use crate::store::{Family, Which};
 use std::collections::BTreeSet;
 
 /// Whether a reviewer deselected one of the roots of a family.
-pub fn is_held(family: &Family, held: &BTreeSet<(Which, String)>) -> bool {
-    if held.is_empty() || planted::on(Fault::DeselectedDone) {
+pub fn is_deselected(family: &Family, deselected: &BTreeSet<(Which, String)>) -> bool {
+    if deselected.is_empty() || planted::on(Fault::DeselectedDone) {
         return false;
     }
     let local = (family.links.iter().map(|link| &link.record_root))
@@ -22,13 +22,13 @@ pub fn is_held(family: &Family, held: &BTreeSet<(Which, String)>) -> bool {
     let remote = (family.links.iter().map(|link| &link.remote_root))
         .chain(family.remote.iter().map(|item| &item.root))
         .map(|root| (Which::Remote, root.to_string()));
-    local.chain(remote).any(|root| held.contains(&root))
+    local.chain(remote).any(|root| deselected.contains(&root))
 }
 
 impl<'a> Planner<'a> {
     /// Whether a reviewer deselected what this family is about.
-    pub(super) fn held(&self) -> bool {
-        is_held(self.family, self.rules.held)
+    pub(super) fn is_deselected(&self) -> bool {
+        is_deselected(self.family, self.rules.deselected)
     }
 
     /// One row for the family: its series, or else what is left of it.

@@ -11,7 +11,7 @@ mod local;
 mod remote;
 mod rows;
 
-pub use join::is_held;
+pub use join::is_deselected;
 
 use super::decide::{Decision, Delta, decide};
 use super::observe::{Pair, organizer, pairs};
@@ -63,7 +63,7 @@ pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
         return planner.plan;
     }
     match &pairs.root {
-        _ if planner.held() => planner.leave_deselected(all()),
+        _ if planner.is_deselected() => planner.leave_deselected(all()),
         Some(root) => planner.series(root, &pairs.occurrences),
         None => planner.rootless(&pairs.occurrences),
     }

@@ -285,9 +285,9 @@ fn apply_group(
         });
         rows.outbox.insert(entry);
     }
-    for root in &group.release {
-        rows.held.remove(root);
+    for root in &group.select {
+        rows.deselected.remove(root);
     }
-    rows.held.extend(group.hold);
+    rows.deselected.extend(group.deselect);
     rows.journal.extend(group.journal);
 }

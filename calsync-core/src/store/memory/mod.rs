@@ -260,8 +260,8 @@ impl Store for MemoryStore {
         }))
     }
 
-    async fn held(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
-        Ok(self.rows(tenant, binding, |rows| rows.of.held.iter().cloned().collect()))
+    async fn deselected(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>> {
+        Ok(self.rows(tenant, binding, |rows| rows.of.deselected.iter().cloned().collect()))
     }
 
     async fn linked(&self, tenant: &Tenant, binding: &BindingId) -> Result<u64> {
@@ -497,7 +497,7 @@ fn binding_snapshot(rows: &BindingData) -> Value {
         "links": rows.links.by_record.values().collect::<Vec<_>>(),
         "remote": rows.remote.by_key.values().collect::<Vec<_>>(),
         "marks": rows.marks.by_record.values().collect::<Vec<_>>(),
-        "held": rows.held,
+        "deselected": rows.deselected,
         "outbox": rows.outbox.by_sequence.values().collect::<Vec<_>>(),
         "runs": rows.runs,
         "journal": rows.journal,

@@ -152,7 +152,7 @@ pub(super) struct BindingData {
     pub(super) remote: Items,
     pub(super) marks: Marks,
     pub(super) outbox: Outbox,
-    pub(super) held: BTreeSet<(Which, String)>,
+    pub(super) deselected: BTreeSet<(Which, String)>,
     pub(super) runs: Vec<RunRow>,
     pub(super) journal: Vec<JournalEntry>,
 }
