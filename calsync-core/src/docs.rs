@@ -9,5 +9,8 @@ pub mod embedding {}
 #[doc = include_str!("../docs/semantics.md")]
 pub mod semantics {}
 
+#[doc = include_str!("../docs/recurrence.md")]
+pub mod recurrence {}
+
 #[doc = include_str!("../CHANGELOG.md")]
 pub mod changelog {}

@@ -169,6 +169,32 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_is_found_however_long_ago_the_series_began() {
+        let zone = Zone::new("America/New_York").expect("known");
+        let start = "1926-11-27T09:00:00".parse().expect("a time");
+        let when = When::timed(start, chrono::Duration::hours(1), &zone).expect("resolves");
+        let daily = Recurrence::new(vec!["RRULE:FREQ=DAILY".to_owned()]);
+        let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
+        let from = instant("2026-11-27T00:00:00Z");
+        let week = expand_from(&when, &daily, Some(from), from + chrono::Duration::days(7)).expect("readable");
+        assert_eq!((week.slots.len(), week.truncated), (7, false));
+        assert!(has_slot(&when, &daily, Slot::Time(instant("2026-11-27T14:00:00Z"))));
+        assert!(!has_slot(&when, &daily, Slot::Time(instant("2026-11-27T13:00:00Z"))));
+        assert!(expand(&when, &daily, from).expect("readable").truncated, "36,000 are more than one asks for");
+    }
+
+    #[test]
+    fn a_list_of_dates_that_google_calls_a_rule_is_a_list_of_dates() {
+        check(
+            "2023-03-06T09:00:00",
+            "Europe/Warsaw",
+            &["RRULE:DATE;TZID=Europe/Warsaw:20230313T090000,20230327T090000"],
+            "2027-01-01T00:00:00Z",
+            &["20230306T080000Z", "20230313T080000Z", "20230327T070000Z"],
+        );
+    }
+
+    #[test]
     fn a_series_of_listed_dates_alone_has_its_start_as_the_first() {
         check(
             "2026-11-02T09:00:00",
