@@ -12,10 +12,11 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A rule is read into a compact plan ([`rule`]), walked on the wall clock by numbers and bit masks ([`walk`], [`period`], [`days`]), resolved
-//! to instants by a table of its zone ([`offsets`]) and merged with the other lines of its series ([`set`]). Asking for a later part
-//! costs nothing for what is before it, and every question has a bound, which ends it with an error and never with a silent
-//! cut.
+//! A rule is read into a compact plan (`rule.rs`), walked on the wall clock by numbers and bit masks (`walk.rs`, `period.rs`, `days.rs`;
+//! by elapsed time where it steps by hours or less, `elapsed.rs`), resolved to instants by a table of its zone (`offsets.rs`), and
+//! merged with the other lines of its series (`set.rs`). Asking for a later part costs nothing for what is before it, and every
+//! question has a bound, which ends it with an error and never with a silent cut. What the lines are taken to mean is in
+//! [recurrence](crate::docs::recurrence).
 
 mod civil;
 mod days;
@@ -70,11 +71,11 @@ pub(crate) fn expand_from(
         return Ok(expansion);
     }
     let series = Series::of(when, recurrence)?;
-    let mut occurrences = match from {
+    let occurrences = match from {
         Some(from) => series.occurrences_from(from),
         None => series.occurrences(),
     };
-    while let Some(found) = occurrences.next() {
+    for found in occurrences {
         match found {
             Ok(found) if found.instant() >= until => break,
             Ok(found) if expansion.slots.len() < OCCURRENCES_MAX => expansion.slots.push(found.slot()),
@@ -176,11 +177,15 @@ mod tests {
         let daily = Recurrence::new(vec!["RRULE:FREQ=DAILY".to_owned()]);
         let instant = |text: &str| text.parse::<DateTime<Utc>>().expect("an instant");
         let from = instant("2026-11-27T00:00:00Z");
-        let week = expand_from(&when, &daily, Some(from), from + chrono::Duration::days(7)).expect("readable");
+        let week =
+            expand_from(&when, &daily, Some(from), from + chrono::Duration::days(7)).expect("readable");
         assert_eq!((week.slots.len(), week.truncated), (7, false));
         assert!(has_slot(&when, &daily, Slot::Time(instant("2026-11-27T14:00:00Z"))));
         assert!(!has_slot(&when, &daily, Slot::Time(instant("2026-11-27T13:00:00Z"))));
-        assert!(expand(&when, &daily, from).expect("readable").truncated, "36,000 are more than one asks for");
+        assert!(
+            expand(&when, &daily, from).expect("readable").truncated,
+            "36,000 are more than one asks for"
+        );
     }
 
     #[test]

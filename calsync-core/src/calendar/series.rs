@@ -98,16 +98,16 @@ impl Series {
 
     /// All occurrences, in order.
     pub fn occurrences(&self) -> Occurrences<'_> {
-        self.from_instant(i64::MIN / 4)
+        self.walk_from(i64::MIN / 4)
     }
 
     /// The occurrences that start at `from` or later, in order. What is before that costs nothing, however long ago the series
     /// began. Of whole days, the midnight in UTC counts.
     pub fn occurrences_from(&self, from: DateTime<Utc>) -> Occurrences<'_> {
-        self.from_instant(from.timestamp())
+        self.walk_from(from.timestamp())
     }
 
-    fn from_instant(&self, from: i64) -> Occurrences<'_> {
+    fn walk_from(&self, from: i64) -> Occurrences<'_> {
         let merged = self.set.walk(self.first, &self.zone, self.gap, from, self.work_max);
         Occurrences { merged, whole_days: self.first.whole_days }
     }
