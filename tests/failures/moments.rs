@@ -298,6 +298,37 @@ pub(crate) async fn c11_an_occurrence_edited_in_the_crm_changes_no_other() {
     desk.settled_after_a_full_listing().await;
 }
 
+/// What its series puts into a slot is told from a change of its own by reading both.
+#[tokio::test]
+async fn c11_a_series_that_is_read_wrongly_once_does_not_make_a_change_of_what_it_puts_into_a_slot() {
+    let desk = Desk::new().await;
+    let (record, slots) = series(&desk, "RRULE:FREQ=WEEKLY;COUNT=4").await;
+    let event = desk.living()[0]["id"].as_str().unwrap().to_owned();
+    desk.crm.cancel_occurrence(&record, slots[1]).await.unwrap();
+    desk.lawless();
+    let (path, clock, changed) = (format!("/events/{event}"), desk.clock.clone(), AtomicBool::new(false));
+    let read = path.clone();
+    // Somebody changes the series just before.
+    desk.before(move |request, fake| {
+        if request.uri().path().ends_with(&read) && !changed.swap(true, Ordering::Relaxed) {
+            fake.user_patch(clock.now(), AMY, &event, &json!({"colorId": "3"})).unwrap();
+        }
+        Way::Free
+    });
+    let once = AtomicBool::new(true);
+    desk.after(move |asked, mut answer| {
+        if asked.ends_with(&path) && once.swap(false, Ordering::Relaxed) {
+            answer["status"] = json!("postponed");
+        }
+        answer
+    });
+    desk.run().await;
+    desk.undisturbed();
+    desk.run().await;
+    assert_eq!((desk.starts().await.len(), desk.starts_there().len()), (3, 3));
+    desk.settled().await;
+}
+
 #[tokio::test]
 pub(crate) async fn c11_a_series_split_in_google_leaves_no_orphan_in_the_crm() {
     let desk = Desk::new().await;

@@ -11,13 +11,12 @@ use super::run::Pass;
 use crate::error::Result;
 use crate::guard::{Kinds, Over, Room, Tally, Waitlist};
 use crate::host::{RecordChange, RecordWrite};
-use crate::id::{RecordId, RemoteId, Revision};
+use crate::id::{RecordId, RemoteId};
 use crate::model::RemoteOccurrence;
 use crate::plan::settle::{looked, missing, no_such_slot, recognised};
 use crate::plan::sighting;
 use crate::plan::{Action, FamilyPlan, Row, Rules, Waiting, plan_family};
 use crate::planted::{self, Fault};
-use crate::provider::Item;
 use crate::report::Taken;
 use crate::store::{Batch, Committed, Family, Group, Link, LinkPut, LocalMark, Store, Which};
 use futures_util::future::join3;
@@ -474,15 +473,15 @@ impl Pass<'_> {
         // Slots are compared with their series, so both have to be of one moment.
         let series = remote.iter().any(|(_, occurrence)| occurrence.is_some());
         let series = remote.iter().find(|(_, occurrence)| series && occurrence.is_none());
-        let mut revision = None;
+        let mut at_first = None;
         for (id, occurrence) in remote {
             self.hold().await?;
             let found = self.provider.get(&self.binding.target, id, &self.effort).await;
             fresh.insert(id.clone());
             match found.map_err(|error| self.about_calendar(error))? {
                 Some(item) => {
-                    if occurrence.is_none() {
-                        revision = Some(revision_of(&item));
+                    if series.is_some_and(|(series, _)| series == id) {
+                        at_first = Some(item.clone());
                     }
                     let key = sighting::key(&item);
                     let link = family.links.iter().find(|link| link.key == key);
@@ -511,7 +510,7 @@ impl Pass<'_> {
         if let Some((id, _)) = series {
             let again = self.provider.get(&self.binding.target, id, &self.effort).await;
             let again = again.map_err(|error| self.about_calendar(error))?;
-            if again.as_ref().map(revision_of) != revision {
+            if again != at_first {
                 fresh.clear();
             }
         }
@@ -548,12 +547,5 @@ impl Pass<'_> {
         batch.groups.push(group);
         self.commit(batch).await?;
         Ok(())
-    }
-}
-
-fn revision_of(item: &Item) -> Revision {
-    match item {
-        Item::Record(record) => record.revision.clone(),
-        Item::Unreadable { revision, .. } => revision.clone(),
     }
 }
