@@ -1,6 +1,6 @@
 //! A CRM with tables of its own beside stores that are lost or go back: the two share no transaction, and only one of them forgets.
 
-use super::desk::{AMY, Desk, TEAM, Way, hour, key, visit, with};
+use super::desk::{AMY, BOB, Desk, TEAM, Way, hour, key, visit, with};
 use async_trait::async_trait;
 use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
@@ -361,4 +361,30 @@ async fn g27_an_occurrence_that_the_crm_deleted_comes_back_with_its_series_thoug
     assert_eq!(desk.event(&occurrence)["location"], "Dock 4");
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
+}
+
+/// As above, but that the record is another agent's by now.
+#[tokio::test]
+async fn g27_a_creation_that_the_crm_remembers_does_not_hide_that_the_record_was_handed_over_since() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let tenant = Tenant::from("default");
+    desk.enter(hour("g1", 1));
+    let first = table.engine(&desk, store(&desk), 8);
+    let binding = first.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    first.run(&binding).await.unwrap();
+    let record = table.changes(&tenant, None, 10).await.unwrap().records.remove(0);
+    let (units, fields) = (Default::default(), Fields::new());
+    let hand_over =
+        RecordChange::Patch { units, fields, occurrence: None, agent: Some(BOB.into()), sync: None };
+    table.write(&record.id, hand_over).await;
+    let second = table.engine(&desk, store(&desk), 9);
+    let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    for _ in 0..4 {
+        desk.clock.advance(Duration::from_secs(60));
+        second.run(&binding).await.unwrap();
+    }
+    let records = table.changes(&tenant, None, 10).await.unwrap().records;
+    assert_eq!(records.iter().map(|record| record.agent.as_str()).collect::<Vec<_>>(), [BOB]);
+    assert_eq!(desk.living().len(), 0, "Amy's calendar does not show what is Bob's");
 }

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::host::{Applied, Host};
 use crate::id::RecordId;
 use crate::plan::settle::applied;
-use crate::store::{Entry, EntryState, Group, Intent, Link, LocalMark, RemoteItem, Which};
+use crate::store::{Entry, EntryState, Group, Intent, Link, LocalMark, RemoteItem};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -52,17 +52,26 @@ impl Pass<'_> {
             self.engine.shared.store.links(tenant, id, std::slice::from_ref(&entry.record)).await?;
         let Some(link) = links.first() else { return Ok(drop) };
         match answer {
-            Applied::Applied { id: made, .. } => {
+            Applied::Applied { id: made, version: done } => {
                 let keys = std::slice::from_ref(&link.key);
                 let (_, items): (_, Vec<RemoteItem>) =
                     self.engine.shared.store.known(tenant, id, keys).await?;
                 let mut group = applied(entry, link, items.first(), answer).unwrap_or(drop);
-                // More has to be written to the calendar; or what was made has been seen in the CRM before, as what was
-                // deleted under that id, or because this is the answer to an earlier creation. From the record as it is now.
                 if let Intent::Local { agrees, version, .. } = &entry.intent
-                    && (!agrees || version.is_none() && self.is_marked(link, made).await?)
+                    && (!agrees || version.is_none())
                 {
                     group.marks = self.seen_again(host, link, made).await?;
+                    // A creation may be the answer to an earlier one, for a store that is lost: what became of the record since is
+                    // decided about, and what was known of it before is not. Where more has to be written to the calendar, that is
+                    // from the record as it is now.
+                    let as_made = |mark: &LocalMark| {
+                        let own = mark.record.as_ref().is_some_and(|r| r.agent == self.binding.agent);
+                        own && mark.version == *done
+                    };
+                    if *agrees && group.marks.iter().all(as_made) {
+                        group.marks.clear();
+                        group.unmark_any.push(made.clone());
+                    }
                 }
                 Ok(group)
             }
@@ -73,13 +82,6 @@ impl Pass<'_> {
                 Ok(Group { outbox: vec![Entry { state, ..entry.clone() }], ..Group::default() })
             }
         }
-    }
-
-    async fn is_marked(&self, link: &Link, id: &RecordId) -> Result<bool> {
-        let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
-        let root = root_of(link, id);
-        let family = self.engine.shared.store.family(tenant, binding, Which::Local, root.as_str()).await?;
-        Ok(family.local.iter().any(|mark| mark.id == *id))
     }
 
     async fn seen_again(&self, host: &Arc<dyn Host>, link: &Link, id: &RecordId) -> Result<Vec<LocalMark>> {

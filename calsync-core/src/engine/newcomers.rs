@@ -35,6 +35,10 @@ impl Pass<'_> {
             if plan.looks() || !plan.writes() || plan.tally.meets(limited) {
                 group.remote.extend(family.remote);
             } else {
+                // What is only asked for, of a CRM with tables of its own, is pending until it has answered.
+                if plan.group.remote.is_empty() {
+                    plan.group.remote.clone_from(&family.remote);
+                }
                 plan.group.otherwise = family.remote;
                 plans.push(plan);
             }
