@@ -14,8 +14,8 @@
 //!
 //! A rule is read into a compact plan (`rule.rs`), walked on the wall clock by numbers and bit masks (`walk.rs`, `period.rs`, `days.rs`;
 //! by elapsed time where it steps by hours or less, `elapsed.rs`), resolved to instants by a table of its zone (`offsets.rs`), and
-//! merged with the other lines of its series (`set.rs`). Asking for a later part costs nothing for what is before it, and every
-//! question has a bound, which ends it with an error and never with a silent cut. What the lines are taken to mean is in
+//! merged with the other lines of its series (`set.rs`). The periods that a question looks at are bounded; the bound ends it with an
+//! error and never with a silent cut. What the lines are taken to mean, and what asking for a later part costs, is in
 //! [recurrence](crate::docs::recurrence).
 
 mod civil;

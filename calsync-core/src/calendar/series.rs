@@ -11,7 +11,7 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many periods of a rule one question looks at, unless told otherwise: a few milliseconds of work.
+/// How many periods of a rule one question looks at, unless told otherwise.
 pub const WORK_MAX: u64 = 1_000_000;
 
 /// The start of a series (DTSTART).
@@ -101,8 +101,8 @@ impl Series {
         self.walk_from(i64::MIN / 4)
     }
 
-    /// The occurrences that start at `from` or later, in order. What is before that costs nothing, however long ago the series
-    /// began. Of whole days, the midnight in UTC counts.
+    /// The occurrences that start at `from` or later, in order. What is before that is passed over by arithmetic, however long ago the
+    /// series began; with COUNT it has to be counted, and with BYSETPOS as well one by one. Of whole days, the midnight in UTC counts.
     pub fn occurrences_from(&self, from: DateTime<Utc>) -> Occurrences<'_> {
         self.walk_from(from.timestamp())
     }

@@ -157,9 +157,10 @@ impl Set {
         let mut walk = Walk::new(rule, first.wall, first.whole_days, zone, gap, work);
         walk.seek(window.start);
         let mut left_out = &self.left_out[self.left_out.partition_point(|date| *date < window.start)..];
-        let (begin, mut last) = (found.len(), None);
+        let mut last = None;
         loop {
-            if found.len() > begin || last.is_some() {
+            // What the search went too far back for is behind once one was found.
+            if last.is_some() {
                 let before = found.len();
                 walk.run(left_out.first().map_or(window.end, |date| window.end.min(*date)), found);
                 if found.len() > before {

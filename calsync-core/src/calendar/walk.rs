@@ -207,15 +207,7 @@ impl<'a> Walk<'a> {
                 return;
             }
             let (offset, end) = self.zone.span(next, &mut self.hint);
-            let until = match self.rule.until {
-                None => i64::MAX,
-                Some(Stamp::Day(day)) => (i64::from(day) + 1) * DAY,
-                Some(Stamp::Wall(wall) | Stamp::Utc(wall)) if self.whole_days => {
-                    (wall.div_euclid(DAY) + 1) * DAY
-                }
-                Some(Stamp::Wall(wall)) => wall + 1,
-                Some(Stamp::Utc(instant)) => instant.saturating_add(i64::from(offset) + 1),
-            };
+            let until = self.until(i64::from(offset));
             let end = end.min(stop.saturating_add(i64::from(offset))).min(until).min(END);
             if self.left.is_some_and(|left| left < 64 * self.times.len() as u32) || next >= end {
                 return;
@@ -309,7 +301,7 @@ impl<'a> Walk<'a> {
                 Resolved::Skipped(_) if self.gap == Gap::Skip => continue,
                 Resolved::Skipped(at) => at,
             };
-            if self.is_beyond(at) {
+            if at.wall >= self.until(at.wall - at.instant) {
                 self.ended = Some(Step::Done);
                 return None;
             }
@@ -318,16 +310,14 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether UNTIL ends the rule before this.
-    fn is_beyond(&self, at: At) -> bool {
+    /// The wall time before which UNTIL lets the rule go on, where clocks are so many seconds ahead of UTC.
+    fn until(&self, ahead: i64) -> i64 {
         match self.rule.until {
-            None => false,
-            Some(Stamp::Day(day)) => at.wall.div_euclid(DAY) > i64::from(day),
-            Some(Stamp::Wall(wall) | Stamp::Utc(wall)) if self.whole_days => {
-                at.wall.div_euclid(DAY) > wall.div_euclid(DAY)
-            }
-            Some(Stamp::Wall(wall)) => at.wall > wall,
-            Some(Stamp::Utc(instant)) => at.instant > instant,
+            None => i64::MAX,
+            Some(Stamp::Day(day)) => (i64::from(day) + 1) * DAY,
+            Some(Stamp::Wall(wall) | Stamp::Utc(wall)) if self.whole_days => (wall.div_euclid(DAY) + 1) * DAY,
+            Some(Stamp::Wall(wall)) => wall + 1,
+            Some(Stamp::Utc(instant)) => instant + ahead + 1,
         }
     }
 }
