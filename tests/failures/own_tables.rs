@@ -126,8 +126,7 @@ async fn g27_what_the_crm_deleted_before_calsync_s_rows_were_lost_comes_back_on_
 }
 
 /// The series came back under another id, and calsync's rows went back to before that; the CRM's table did not.
-#[tokio::test]
-async fn g27_a_series_that_was_made_anew_since_the_backup_does_not_show_a_cancelled_occurrence_again() {
+async fn made_anew_since_the_backup(afterwards: Option<RecordChange>) {
     let desk = Desk::new().await;
     let table = OwnTable::new(&desk);
     let store = store(&desk);
@@ -172,6 +171,11 @@ async fn g27_a_series_that_was_made_anew_since_the_backup_does_not_show_a_cancel
     }
     desk.undisturbed();
     assert_eq!(desk.starts_there().len(), 3);
+    if let Some(change) = afterwards {
+        table.write(&series.id, change).await;
+    }
+    // A full listing does not say that the first series is deleted.
+    desk.fake().expire_sync_tokens();
     let second = table.engine(&desk, backup, 9);
     for _ in 0..3 {
         desk.clock.advance(Duration::from_secs(180));
@@ -180,6 +184,16 @@ async fn g27_a_series_that_was_made_anew_since_the_backup_does_not_show_a_cancel
     assert_eq!(desk.starts_there().len(), 2);
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
+}
+
+#[tokio::test]
+async fn g27_a_series_that_was_made_anew_since_the_backup_does_not_show_a_cancelled_occurrence_again() {
+    made_anew_since_the_backup(None).await;
+}
+
+#[tokio::test]
+async fn g27_nor_does_one_that_the_crm_cancelled_in_the_meantime_and_gets_back_from_the_calendar() {
+    made_anew_since_the_backup(Some(RecordChange::Cancel)).await;
 }
 
 /// Somebody cancelled the occurrence on both sides and deleted the series in the CRM, before calsync's rows were lost.

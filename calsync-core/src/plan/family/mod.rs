@@ -282,11 +282,14 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// An occurrence whose record the CRM lost with the series that is being made there again: what the calendar has is new to
-    /// the CRM once the series is there.
+    /// An occurrence of a series that is being made again in a CRM with tables of its own. One that the CRM lost with the series
+    /// is new to it once the series is there, as the calendar has it.
     fn follows_elsewhere(&mut self, pair: &Pair<'_>, root: &Link) {
-        if pair.record.is_none_or(|record| record.fields.is_some()) {
-            return;
+        match pair.record {
+            Some(record) if record.fields.is_none() => {}
+            // The calendar's series was made anew as well, without what was agreed on.
+            None if pair.moved_house => return self.mark_again(pair),
+            _ => return,
         }
         // Nothing of it is in the calendar's series either.
         if pair.moved_house || pair.item.is_some_and(RemoteItem::no_such_slot) {
