@@ -424,8 +424,13 @@ impl Desk {
 
     /// What Amy's calendar in Google shows in the same time, by start, as instant or date.
     pub(crate) fn starts_there(&self) -> Vec<String> {
+        self.starts_in(AMY)
+    }
+
+    /// The same for another calendar.
+    pub(crate) fn starts_in(&self, calendar: &str) -> Vec<String> {
         let (from, to) = ("2026-01-01T00:00:00Z".parse().unwrap(), "2027-12-31T00:00:00Z".parse().unwrap());
-        let events = self.fake().instances(AMY, from, to);
+        let events = self.fake().instances(calendar, from, to);
         events
             .iter()
             .map(|event| {

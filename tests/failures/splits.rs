@@ -1,6 +1,7 @@
 //! "This and following" on both sides before either heard of the other.
 
-use super::desk::{AMY, Desk, Setup, hour, with};
+use super::desk::{AMY, Desk, Setup, TEAM, hour, with};
+use calsync_core::Binding;
 use calsync_core::binding::Policy;
 use calsync_core::model::Slot;
 use serde_json::json;
@@ -47,4 +48,27 @@ async fn c01_a_series_split_on_both_sides_at_once_is_the_same_on_both() {
             desk.settled_after_a_full_listing().await;
         }
     }
+}
+
+/// The copy of a day that the CRM had cancelled, changed by somebody after the CRM's series no longer reached it.
+#[tokio::test]
+async fn c01_a_day_after_the_end_of_the_crm_s_series_does_not_come_back_to_it() {
+    let (desk, series, slots) = six_days(Policy::Local).await;
+    let team = desk.engine.bind(Binding::two_way(AMY).to("google", TEAM)).await.unwrap();
+    desk.try_run_of(&team).await.unwrap();
+    let copy = desk.living_in(TEAM)[0]["id"].as_str().unwrap().to_owned();
+    desk.crm.cancel_occurrence(&series, slots[4]).await.unwrap();
+    // Cancelled in Amy's calendar before the series is cut short there: what is cancelled stays known by its id.
+    desk.run().await;
+    desk.crm.edit_following(&series, slots[2], |a| a.summary = Some("crm".into())).await.unwrap();
+    let day = format!("{copy}_{}", suffix(&slots[4]));
+    desk.user(|fake, at| fake.user_patch(at, TEAM, &day, &json!({"location": "Dock 4"}))).unwrap();
+    for _ in 0..2 {
+        desk.try_run_of(&team).await.unwrap();
+        desk.run().await;
+        let here = desk.instants().await;
+        assert_eq!((here.len(), &here), (5, &desk.starts_there()));
+        assert_eq!(here, desk.starts_in(TEAM));
+    }
+    desk.settled_after_a_full_listing().await;
 }

@@ -30,6 +30,8 @@ pub(super) struct Pair<'a> {
     pub reassigned: bool,
     /// Its link is to an earlier incarnation of the series.
     pub moved_house: bool,
+    /// Deleted in the CRM, whose series has no such slot any more: the CRM would not show what it gets there.
+    pub lacked_here: bool,
     /// What of it is compared, kept and carried.
     pub view: View,
     /// What both sides last agreed on, in this view.
@@ -218,6 +220,7 @@ fn pair<'a>(
         remote: side(remote, base.as_ref(), false),
         reassigned,
         moved_house,
+        lacked_here: false,
         view,
         agreed: known_base,
     };
@@ -232,6 +235,8 @@ fn pair<'a>(
     {
         pair.remote.delta = Delta::Same;
     }
+    pair.lacked_here = pair.local.delta == Delta::Deleted
+        && slot.zip(series).is_some_and(|(slot, series)| lacked_here(series, slot));
     // What the provider adds by itself to what calsync writes is nobody's work, and does not outlive a deletion.
     if (pair.local.delta, pair.remote.delta) == (Delta::Deleted, Delta::Edited)
         && let (Some(fields), Some(State::Live(base))) = (&pair.remote.fields, &base)
@@ -353,6 +358,15 @@ fn invites_elsewhere(record: Option<&Record>, rules: &Rules<'_>) -> bool {
 /// The address of who invites, in lower case.
 pub(super) fn organizer(fields: &Fields) -> Option<String> {
     Some(fields.get("organizer")?.get("email")?.as_str()?.to_lowercase())
+}
+
+/// Whether the CRM's series does not have this slot, nor gets a rule from the calendar that does.
+fn lacked_here(series: &Pair<'_>, slot: Slot) -> bool {
+    let rule = |fields: &Fields| fields.get("when").cloned();
+    let Some((here, there)) = series.local.fields.as_ref().zip(series.remote.fields.as_ref()) else {
+        return false;
+    };
+    rule(there) == rule(&series.base_fields()) && !has_slot(Some(here), slot)
 }
 
 fn has_slot(series: Option<&Fields>, slot: Slot) -> bool {

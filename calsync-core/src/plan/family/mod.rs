@@ -428,6 +428,10 @@ impl<'a> Planner<'a> {
                     let lost = pair.remote.fields.clone();
                     self.delete_remote(pair, root, "given to another agent in the CRM", lost)
                 }
+                _ if pair.lacked_here => {
+                    let lost = pair.remote.fields.clone();
+                    self.delete_remote(pair, root, "the CRM's series has no such occurrence any more", lost)
+                }
                 None => self.ask(pair, "deleted in the CRM, changed in the calendar", BTreeSet::new()),
                 Some(true) if direction.writes_local() => self.create_local(
                     pair,
