@@ -19,7 +19,7 @@ pub const SCOPE_CALENDAR: &str = "https://www.googleapis.com/auth/calendar";
 const PAGE_SIZE_MAX: u32 = 2500;
 /// How many calsync asks for. Three pages are in memory at once, one on its way, one being checked and one being stored: of events of
 /// 4 kB, 9 MB as they arrive and more than that once they are read. Fourteen requests for 10,000 events cost no quota to speak of.
-const PAGE_SIZE: u32 = 750;
+const PAGE_SIZE: u32 = 600;
 
 /// Where Google is. Code or the administrator may say otherwise, for tests and gateways; nothing else may: no file that a
 /// user uploads, and no answer.
@@ -123,7 +123,7 @@ impl GoogleBuilder {
         self
     }
 
-    /// How many events a page may have, 1 to 2,500. Default: 750, so that three pages of large events fit into memory.
+    /// How many events a page may have, 1 to 2,500. Default: 600, so that three pages of large events fit into memory.
     pub fn page_size(mut self, page_size: u32) -> Self {
         self.page_size = page_size;
         self

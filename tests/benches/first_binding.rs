@@ -56,7 +56,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const CALENDAR: &str = "alice@example.com";
 /// What the engine asks for first.
-const PAGE: usize = 750;
+const PAGE: usize = 600;
 const EMPTY_RUNS: u32 = 50;
 
 /// Most times that the floor may be taken, by step.

@@ -86,9 +86,9 @@ async fn a_listing_goes_page_by_page_and_ends_with_a_cursor() {
     assert_eq!(page.next, Next::Done("s1".into()));
     let uris = world.script.uris();
     assert!(uris[0].ends_with(
-        "/calendars/amy%40example.com/events?singleEvents=false&maxResults=750&showDeleted=false"
+        "/calendars/amy%40example.com/events?singleEvents=false&maxResults=600&showDeleted=false"
     ));
-    assert!(uris[1].ends_with("&maxResults=750&showDeleted=false&pageToken=p%3A2"), "{}", uris[1]);
+    assert!(uris[1].ends_with("&maxResults=600&showDeleted=false&pageToken=p%3A2"), "{}", uris[1]);
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn s13_a_page_that_is_too_large_is_asked_for_again_with_fewer_results_and_
             uri.split("maxResults=").nth(1).and_then(|s| s.split('&').next()).expect("a size").to_owned()
         })
         .collect();
-    assert_eq!(sizes, ["750", "375", "187", "187", "187"]);
+    assert_eq!(sizes, ["600", "300", "150", "150", "150"]);
 }
 
 #[tokio::test]
