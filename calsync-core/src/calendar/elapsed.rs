@@ -24,8 +24,10 @@ impl Walk<'_> {
                 return None;
             }
             self.work -= 1;
-            let instant =
-                self.next.checked_mul(step).and_then(|passed| passed.checked_add(self.first_at.instant));
+            let instant = self
+                .next
+                .checked_mul(step)
+                .and_then(|passed| passed.checked_add(self.course.first_at.instant));
             let Some(instant) = instant.filter(|instant| *instant < END) else {
                 self.ended = Some(Step::Done);
                 return None;
@@ -57,20 +59,23 @@ impl Walk<'_> {
                 continue;
             }
             self.next += 1;
-            if self.times.is_empty() {
+            if self.course.times.is_empty() {
                 if rule.places.is_empty() || rule.places.iter().any(|place| place.abs() == 1) {
                     return Some(at);
                 }
                 continue;
             }
             let begin = instant - at.wall.rem_euclid(unit);
-            let count = self.times.len() as u32;
+            let count = self.course.times.len() as u32;
             let mut found: Vec<i64> = match rule.places.is_empty() {
-                true => self.times.iter().map(|time| begin + i64::from(*time)).collect(),
+                true => self.course.times.iter().map(|time| begin + i64::from(*time)).collect(),
                 false => {
                     let places: BTreeSet<u32> =
                         rule.places.iter().filter_map(|place| place_of(*place, count)).collect();
-                    places.into_iter().map(|place| begin + i64::from(self.times[place as usize])).collect()
+                    places
+                        .into_iter()
+                        .map(|place| begin + i64::from(self.course.times[place as usize]))
+                        .collect()
                 }
             };
             found.reverse();

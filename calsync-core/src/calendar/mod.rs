@@ -19,6 +19,7 @@
 //! [recurrence](crate::docs::recurrence).
 
 mod civil;
+mod course;
 mod days;
 mod elapsed;
 mod offsets;

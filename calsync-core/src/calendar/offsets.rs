@@ -24,7 +24,7 @@ pub(crate) struct Offsets {
 }
 
 /// A moment on the wall clock and in UTC, in seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct At {
     /// In UTC; the same as `wall` where there is no zone.
     pub(crate) instant: i64,

@@ -23,14 +23,14 @@ impl Walk<'_> {
     /// The year that the series starts in.
     pub(super) fn year(&self) -> i32 {
         match by_week_years(self.rule) {
-            true => week_year(self.rule, self.start.day),
-            false => self.start.civil.year,
+            true => week_year(self.rule, self.course.start.day),
+            false => self.course.start.civil.year,
         }
     }
 
     /// The first day of the week that the series starts in.
     pub(super) fn week(&self) -> i32 {
-        self.start.day - (self.start.weekday + 7 - u32::from(self.rule.week_start)) as i32 % 7
+        self.course.start.day - (self.course.start.weekday + 7 - u32::from(self.rule.week_start)) as i32 % 7
     }
 
     /// The next wall time of a rule that steps by days or more.
@@ -42,9 +42,9 @@ impl Walk<'_> {
             if let Some(word) = self.word_with_days() {
                 let bit = self.bits[word].trailing_zeros();
                 let day = i64::from(self.base) + word as i64 * 64 + i64::from(bit);
-                let wall = day * DAY + i64::from(self.times[self.time]);
+                let wall = day * DAY + i64::from(self.course.times[self.time]);
                 self.time += 1;
-                if self.time == self.times.len() {
+                if self.time == self.course.times.len() {
                     self.time = 0;
                     self.bits[word] &= self.bits[word] - 1;
                 }
@@ -93,23 +93,23 @@ impl Walk<'_> {
             days if days >= word * 64 + 64 => u64::MAX,
             days => (1u64 << days.saturating_sub(word * 64)) - 1,
         };
-        let starts = self.start.day >= self.base && {
-            let day = (self.start.day - self.base) as usize;
+        let starts = self.course.start.day >= self.base && {
+            let day = (self.course.start.day - self.base) as usize;
             self.bits.get(day / 64).is_some_and(|word| word >> (day % 64) & 1 == 1)
         };
         let mut counted = 0;
         let mut bits = self.bits;
         for (at, word) in bits.iter_mut().enumerate() {
-            *word &= !below(self.start.day, at);
+            *word &= !below(self.course.start.day, at);
             let passed = *word & below(self.floor, at);
             counted += u64::from(passed.count_ones());
             *word &= !passed;
         }
         self.bits = bits;
-        let mut passed = counted * self.times.len() as u64;
-        if starts && self.floor > self.start.day {
-            let own = self.first.rem_euclid(DAY);
-            passed -= self.times.iter().filter(|time| i64::from(**time) < own).count() as u64;
+        let mut passed = counted * self.course.times.len() as u64;
+        if starts && self.floor > self.course.start.day {
+            let own = self.course.first.rem_euclid(DAY);
+            passed -= self.course.times.iter().filter(|time| i64::from(**time) < own).count() as u64;
         }
         self.count_off(passed);
     }
@@ -127,13 +127,13 @@ impl Walk<'_> {
             self.work -= 1;
             self.word = 0;
             let at = self.next * i64::from(self.rule.interval);
-            let start = self.start.civil;
+            let start = self.course.start.civil;
             if let Some(plain) = self.plain {
                 self.next += plain.periods;
                 let first = if self.rule.freq == Freq::Weekly {
                     i64::from(self.week()) + at * 7
                 } else {
-                    i64::from(self.start.day) + at
+                    i64::from(self.course.start.day) + at
                 };
                 if first >= i64::from(first_of(YEAR_MAX + 1)) {
                     self.ended = Some(Step::Done);
@@ -147,7 +147,7 @@ impl Walk<'_> {
                 Freq::Yearly => i64::from(self.year()) + at > i64::from(YEAR_MAX),
                 Freq::Monthly => i64::from(start.year) + at / 12 > i64::from(YEAR_MAX),
                 Freq::Weekly => i64::from(self.week()) + at * 7 > i64::from(first_of(YEAR_MAX + 1)),
-                _ => i64::from(self.start.day) + at >= i64::from(first_of(YEAR_MAX + 1)),
+                _ => i64::from(self.course.start.day) + at >= i64::from(first_of(YEAR_MAX + 1)),
             };
             if beyond {
                 self.ended = Some(Step::Done);
@@ -157,8 +157,8 @@ impl Walk<'_> {
                 Freq::Yearly => {
                     let year = self.year() + at as i32;
                     (self.base, self.bits) = match by_week_years(self.rule) {
-                        true => of_weeks(self.rule, &self.start, year),
-                        false => (first_of(year), of_year(self.rule, &self.start, year)),
+                        true => of_weeks(self.rule, &self.course.start, year),
+                        false => (first_of(year), of_year(self.rule, &self.course.start, year)),
                     };
                     if self.bits != [0; 6] {
                         return true;
@@ -169,14 +169,14 @@ impl Walk<'_> {
                     let months = i64::from(start.year) * 12 + i64::from(start.month) - 1 + at;
                     let (year, month) = (months.div_euclid(12) as i32, months.rem_euclid(12) as u32 + 1);
                     self.base = first_of(year) + days_before(year, month) as i32;
-                    of_month(self.rule, &self.start, year, month)
+                    of_month(self.rule, &self.course.start, year, month)
                 }
                 Freq::Weekly => {
                     self.base = self.week() + at as i32 * 7;
-                    of_week(self.rule, &self.start, self.base)
+                    of_week(self.rule, &self.course.start, self.base)
                 }
                 _ => {
-                    self.base = self.start.day + at as i32;
+                    self.base = self.course.start.day + at as i32;
                     match passes(self.rule, self.base) {
                         true => 1,
                         false => {
@@ -206,14 +206,14 @@ impl Walk<'_> {
         }
         let first = first_of(civil.year) + days_before(civil.year, civil.month) as i32;
         let interval = i64::from(self.rule.interval);
-        self.next = i64::from(first - self.start.day).div_euclid(interval)
-            + i64::from(i64::from(first - self.start.day).rem_euclid(interval) != 0);
+        self.next = i64::from(first - self.course.start.day).div_euclid(interval)
+            + i64::from(i64::from(first - self.course.start.day).rem_euclid(interval) != 0);
     }
 
     /// Takes the places that BYSETPOS names out of the days and times of the period.
     fn take_places(&mut self) {
         let days: u32 = self.bits.iter().map(|word| word.count_ones()).sum();
-        let times = self.times.len() as u32;
+        let times = self.course.times.len() as u32;
         let total = days * times;
         let mut places: BTreeSet<u32> = BTreeSet::new();
         for place in &self.rule.places {
@@ -223,7 +223,7 @@ impl Walk<'_> {
             (0..).zip(self.bits).flat_map(|(at, word)| of_mask(word).map(move |bit| at * 64 + bit)).collect();
         self.taken.extend(places.into_iter().rev().map(|place| {
             let day = i64::from(self.base) + i64::from(days[(place / times) as usize]);
-            day * DAY + i64::from(self.times[(place % times) as usize])
+            day * DAY + i64::from(self.course.times[(place % times) as usize])
         }));
         self.bits = [0; 6];
     }

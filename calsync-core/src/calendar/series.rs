@@ -108,7 +108,7 @@ impl Series {
     }
 
     fn walk_from(&self, from: i64) -> Occurrences<'_> {
-        let merged = self.set.walk(self.first, &self.zone, self.gap, from, self.work_max);
+        let merged = self.set.walk(&self.zone, self.gap, from, self.work_max);
         Occurrences { merged, whole_days: self.first.whole_days }
     }
 
@@ -122,7 +122,7 @@ impl Series {
         found: &mut Vec<i64>,
     ) -> std::result::Result<(), Truncated> {
         let window = window.start.timestamp()..window.end.timestamp();
-        self.set.fill(self.first, &self.zone, self.gap, window, self.work_max, found)
+        self.set.fill(&self.zone, self.gap, window, self.work_max, found)
     }
 }
 
@@ -147,6 +147,7 @@ pub struct Occurrence {
 
 impl Occurrence {
     /// The slot that names it within its series. Of a floating time, the wall time as if it were UTC.
+    #[inline]
     pub fn slot(&self) -> Slot {
         match self.whole_days {
             true => Slot::Date(self.wall().date()),
@@ -155,11 +156,13 @@ impl Occurrence {
     }
 
     /// The instant; of a whole day or a floating time, its wall time as if it were UTC.
+    #[inline]
     pub fn instant(&self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.at.instant, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// What the clocks show.
+    #[inline]
     pub fn wall(&self) -> NaiveDateTime {
         DateTime::from_timestamp(self.at.wall, 0).unwrap_or(DateTime::<Utc>::MAX_UTC).naive_utc()
     }
@@ -175,6 +178,7 @@ pub struct Occurrences<'a> {
 impl Iterator for Occurrences<'_> {
     type Item = std::result::Result<Occurrence, Truncated>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         let whole_days = self.whole_days;
         Some(self.merged.next()?.map(|at| Occurrence { at, whole_days }))

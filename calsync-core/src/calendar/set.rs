@@ -4,6 +4,7 @@
 //! it means. What stands twice is there once. Changed and cancelled occurrences are not known here.
 
 use super::civil::DAY;
+use super::course::Course;
 use super::offsets::{At, Offsets};
 use super::rule::{Note, Reading, Refused, Rule, Stamp, stamp};
 use super::series::Truncated;
@@ -24,10 +25,10 @@ pub(super) struct First {
 pub(super) type Zones<'a> = &'a dyn Fn(&str) -> Option<Arc<Offsets>>;
 
 /// Rules and listed dates of a series.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Set {
-    pub(super) rules: Vec<Rule>,
-    pub(super) exceptions: Vec<Rule>,
+    pub(super) rules: Vec<Course>,
+    pub(super) exceptions: Vec<Course>,
     pub(super) dates: Vec<At>,
     /// Instants that are left out, in order.
     pub(super) left_out: Vec<i64>,
@@ -87,8 +88,13 @@ impl Set {
                 self.notes.push(Note::new(text, "a list of dates, whatever its name"));
                 self.line(&format!("RDATE;{value}"), first, zone, zones, reading)?;
             }
-            "RRULE" => self.rules.push(Rule::parse(value, reading, &mut self.notes)?),
-            "EXRULE" => self.exceptions.push(Rule::parse(value, reading, &mut self.notes)?),
+            "RRULE" | "EXRULE" => {
+                let course = Course::new(Rule::parse(value, reading, &mut self.notes)?, first, zone);
+                match name.as_str() {
+                    "RRULE" => self.rules.push(course),
+                    _ => self.exceptions.push(course),
+                }
+            }
             "RDATE" | "EXDATE" => {
                 let own = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case("TZID"));
                 let own = match own {
@@ -130,22 +136,25 @@ impl Set {
         }
     }
 
+    /// Whether there is nothing but rules and instants that they leave out.
+    fn is_plain(&self) -> bool {
+        self.exceptions.is_empty() && self.dates.is_empty() && self.days_left_out.is_empty()
+    }
+
     /// The instants of all occurrences from `from` to before `to`, appended to `found`.
     ///
     /// # Errors
     /// [`Truncated`] when the work was spent before all were found; what was found stays.
     pub(super) fn fill(
         &self,
-        first: First,
         zone: &Offsets,
         gap: Gap,
         window: Range<i64>,
         work: u64,
         found: &mut Vec<i64>,
     ) -> Result<(), Truncated> {
-        let one = self.exceptions.is_empty() && self.dates.is_empty() && self.days_left_out.is_empty();
-        let (true, [rule]) = (one, &self.rules[..]) else {
-            for at in self.walk(first, zone, gap, window.start, work) {
+        let (true, [course]) = (self.is_plain(), &self.rules[..]) else {
+            for at in self.walk(zone, gap, window.start, work) {
                 let at = at?;
                 if at.instant >= window.end {
                     break;
@@ -154,7 +163,7 @@ impl Set {
             }
             return Ok(());
         };
-        let mut walk = Walk::new(rule, first.wall, first.whole_days, zone, gap, work);
+        let mut walk = Walk::new(course, zone, gap, work);
         walk.seek(window.start);
         let mut left_out = &self.left_out[self.left_out.partition_point(|date| *date < window.start)..];
         let mut last = None;
@@ -162,7 +171,8 @@ impl Set {
             // What the search went too far back for is behind once one was found.
             if last.is_some() {
                 let before = found.len();
-                walk.run(left_out.first().map_or(window.end, |date| window.end.min(*date)), found);
+                let stop = left_out.first().map_or(window.end, |date| window.end.min(*date));
+                walk.run(stop, usize::MAX, |at| found.push(at.instant));
                 if found.len() > before {
                     if found.get(before).copied() == last {
                         found.remove(before);
@@ -192,16 +202,9 @@ impl Set {
     }
 
     /// The occurrences from `from` on, an instant.
-    pub(super) fn walk<'a>(
-        &'a self,
-        first: First,
-        zone: &'a Offsets,
-        gap: Gap,
-        from: i64,
-        work: u64,
-    ) -> Merged<'a> {
-        let walk = |rule: &'a Rule| {
-            let mut walk = Walk::new(rule, first.wall, first.whole_days, zone, gap, work);
+    pub(super) fn walk<'a>(&'a self, zone: &'a Offsets, gap: Gap, from: i64, work: u64) -> Merged<'a> {
+        let walk = |course: &'a Course| {
+            let mut walk = Walk::new(course, zone, gap, work);
             walk.seek(from);
             Source::new(walk)
         };
@@ -210,10 +213,11 @@ impl Set {
             rules: self.rules.iter().map(walk).collect(),
             exceptions: self.exceptions.iter().map(walk).collect(),
             dates: &self.dates[dates..],
-            left_out: &self.left_out,
+            left_out: &self.left_out[self.left_out.partition_point(|date| *date < from)..],
             days_left_out: &self.days_left_out,
             from,
             last: None,
+            plain: self.is_plain() && self.rules.len() == 1,
         }
     }
 }
@@ -223,21 +227,41 @@ fn is_list(value: &str) -> bool {
     value.contains(':') && !value.to_ascii_uppercase().contains("FREQ=")
 }
 
+/// How many occurrences are found ahead.
+const AHEAD: usize = 16;
+
 /// A walk and what it found next.
 #[derive(Debug)]
 struct Source<'a> {
     walk: Walk<'a>,
     next: Step,
+    /// What comes after it, from `taken` to `found`, where that was found in one go.
+    ahead: [At; AHEAD],
+    taken: usize,
+    found: usize,
 }
 
 impl<'a> Source<'a> {
     fn new(mut walk: Walk<'a>) -> Self {
         let next = walk.step();
-        Self { walk, next }
+        Self { walk, next, ahead: [At::default(); AHEAD], taken: 0, found: 0 }
     }
 
     fn advance(&mut self) {
-        self.next = self.walk.step();
+        if self.taken == self.found {
+            (self.taken, self.found) = (0, 0);
+            let (ahead, found) = (&mut self.ahead, &mut self.found);
+            self.walk.run(i64::MAX, AHEAD, |at| {
+                ahead[*found] = at;
+                *found += 1;
+            });
+        }
+        self.next = if self.taken < self.found {
+            self.taken += 1;
+            Step::Found(self.ahead[self.taken - 1])
+        } else {
+            self.walk.step()
+        };
     }
 }
 
@@ -251,13 +275,16 @@ pub(super) struct Merged<'a> {
     days_left_out: &'a [i64],
     from: i64,
     last: Option<i64>,
+    /// Whether there is one rule and nothing to merge it with but instants that are left out.
+    plain: bool,
 }
 
 impl Merged<'_> {
     /// Whether an exception takes this one out.
     fn is_left_out(&mut self, at: At) -> Result<bool, Truncated> {
-        let passed = self.left_out.partition_point(|date| *date < at.instant);
-        self.left_out = &self.left_out[passed..];
+        while self.left_out.first().is_some_and(|date| *date < at.instant) {
+            self.left_out = &self.left_out[1..];
+        }
         if self.left_out.first() == Some(&at.instant) {
             return Ok(true);
         }
@@ -280,10 +307,43 @@ impl Merged<'_> {
     }
 }
 
+impl Merged<'_> {
+    /// The next one where there is one rule and nothing else to merge it with.
+    fn next_of_rule(&mut self) -> Option<Result<At, Truncated>> {
+        let source = self.rules.first_mut()?;
+        loop {
+            let at = match source.next {
+                Step::Found(at) => at,
+                Step::Done => return None,
+                Step::Spent => {
+                    source.next = Step::Done;
+                    return Some(Err(Truncated));
+                }
+            };
+            source.advance();
+            if at.instant < self.from || self.last == Some(at.instant) {
+                continue;
+            }
+            self.last = Some(at.instant);
+            while let [date, rest @ ..] = self.left_out
+                && *date < at.instant
+            {
+                self.left_out = rest;
+            }
+            if self.left_out.first() != Some(&at.instant) {
+                return Some(Ok(at));
+            }
+        }
+    }
+}
+
 impl Iterator for Merged<'_> {
     type Item = Result<At, Truncated>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        if self.plain {
+            return self.next_of_rule();
+        }
         loop {
             if self.rules.iter().any(|source| source.next == Step::Spent) {
                 self.rules.clear();

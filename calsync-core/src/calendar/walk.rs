@@ -7,9 +7,10 @@
 //! Every walk ends: at its bound, at the year 9999, or where its work is spent, and then it says so.
 
 use super::civil::{Civil, DAY, first_of};
-use super::days::{Bits, Start, of_mask, steps_by_days};
+use super::course::Course;
+use super::days::{Bits, steps_by_days};
 use super::offsets::{At, Offsets, Resolved};
-use super::period::{Plain, fixed, plain};
+use super::period::Plain;
 use super::rule::{Freq, Rule, Stamp};
 
 /// What becomes of an occurrence whose wall time a clock change skips.
@@ -40,20 +41,11 @@ pub(super) enum Step {
 /// One rule on its way.
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
+    pub(super) course: &'a Course,
     pub(super) rule: &'a Rule,
     pub(super) zone: &'a Offsets,
     pub(super) gap: Gap,
-    pub(super) start: Start,
-    /// When the series starts, on the wall clock as written and as it is.
-    pub(super) first: i64,
-    pub(super) first_at: At,
-    pub(super) whole_days: bool,
-    /// The times of a period in seconds: of a day, or of an hour or minute for rules that step so.
-    pub(super) times: Vec<u32>,
-    /// What every block of a plain rule by days or weeks looks like.
-    pub(super) plain: Option<Plain>,
-    /// How many occurrences each period has, where that is always the same.
-    pub(super) fixed: Option<u64>,
+    pub(super) plain: Option<&'a Plain>,
     /// Which period comes next.
     pub(super) next: i64,
     /// The first day of the period under way, its days that are still to come (from this word on), and the next time of the first
@@ -76,36 +68,22 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    /// Walks along `rule` from the wall time `first` on.
-    pub(super) fn new(
-        rule: &'a Rule,
-        first: i64,
-        whole_days: bool,
-        zone: &'a Offsets,
-        gap: Gap,
-        work: u64,
-    ) -> Self {
-        let start = Start::of(first.div_euclid(DAY) as i32);
-        let times = times(rule, first.rem_euclid(DAY) as u32, whole_days);
+    /// Walks along a rule from its start on.
+    pub(super) fn new(course: &'a Course, zone: &'a Offsets, gap: Gap, work: u64) -> Self {
         Self {
-            rule,
+            course,
+            rule: &course.rule,
             zone,
             gap,
-            start,
-            first,
-            first_at: zone.at_wall(first),
-            whole_days,
-            plain: plain(rule, &start),
-            fixed: fixed(rule, &start).map(|days| days * times.len() as u64),
-            times,
+            plain: course.plain.as_ref(),
             next: 0,
             base: 0,
             bits: [0; 6],
             word: 0,
             time: 0,
-            floor: start.day,
+            floor: course.start.day,
             taken: Vec::new(),
-            left: rule.count,
+            left: course.rule.count,
             hint: 0,
             moved: Vec::new(),
             ended: None,
@@ -118,12 +96,12 @@ impl<'a> Walk<'a> {
     pub(super) fn seek(&mut self, instant: i64) {
         // A day is more than any zone is away from UTC and any gap is long.
         let wall = instant.saturating_sub(2 * DAY);
-        if wall <= self.first {
+        if wall <= self.course.first {
             return;
         }
         let interval = i64::from(self.rule.interval);
         let day = wall.div_euclid(DAY).min(i64::from(first_of(YEAR_MAX + 1))) as i32;
-        let (civil, start) = (Civil::of(day), self.start.civil);
+        let (civil, start) = (Civil::of(day), self.course.start.civil);
         let passed = match self.rule.freq {
             // The year of weeks that a day is in may be the one before.
             Freq::Yearly => (i64::from(civil.year - self.year()) - 1).max(0) / interval,
@@ -132,8 +110,8 @@ impl<'a> Walk<'a> {
                     / interval
             }
             Freq::Weekly => i64::from(day - self.week()) / 7 / interval,
-            Freq::Daily => i64::from(day - self.start.day) / interval,
-            freq => (wall - self.first) / (unit(freq) * interval),
+            Freq::Daily => i64::from(day - self.course.start.day) / interval,
+            freq => (wall - self.course.first) / (unit(freq) * interval),
         };
         // With bounds in time nothing has to be counted.
         if self.left.is_none() {
@@ -148,7 +126,7 @@ impl<'a> Walk<'a> {
         }
         self.floor = day;
         // The periods between the first and the one that the day is in; the rest is counted when it is opened.
-        if let Some(each) = self.fixed.filter(|_| passed > 0) {
+        if let Some(each) = self.course.fixed.filter(|_| passed > 0) {
             let plain = self.plain.take();
             if self.read_period() {
                 self.pass_over_days();
@@ -182,9 +160,9 @@ impl<'a> Walk<'a> {
         self.in_order(found)
     }
 
-    /// Takes what is plain: occurrences before `stop`, an instant, between two clock changes and away from every bound. Whatever
-    /// comes next is for [`Walk::step`].
-    pub(super) fn run(&mut self, stop: i64, found: &mut Vec<i64>) {
+    /// Takes what is plain: at most `room` occurrences before `stop`, an instant, between two clock changes and away from every
+    /// bound. Whatever comes next is for [`Walk::step`].
+    pub(super) fn run(&mut self, stop: i64, mut room: usize, mut take: impl FnMut(At)) {
         if !self.moved.is_empty()
             || !self.taken.is_empty()
             || self.ended.is_some()
@@ -192,7 +170,8 @@ impl<'a> Walk<'a> {
         {
             return;
         }
-        loop {
+        let times = &self.course.times[..];
+        while room > 0 {
             let Some(word) = self.word_with_days() else {
                 if !self.rule.places.is_empty() || !self.open_period() {
                     return;
@@ -202,37 +181,39 @@ impl<'a> Walk<'a> {
             let wall_of = |day: u32, time: u32| {
                 (i64::from(self.base) + word as i64 * 64 + i64::from(day)) * DAY + i64::from(time)
             };
-            let next = wall_of(self.bits[word].trailing_zeros(), self.times[self.time]);
-            if next < self.first {
+            let next = wall_of(self.bits[word].trailing_zeros(), times[self.time]);
+            if next < self.course.first {
                 return;
             }
             let (offset, end) = self.zone.span(next, &mut self.hint);
-            let until = self.until(i64::from(offset));
-            let end = end.min(stop.saturating_add(i64::from(offset))).min(until).min(END);
-            if self.left.is_some_and(|left| left < 64 * self.times.len() as u32) || next >= end {
+            let offset = i64::from(offset);
+            let end = end.min(stop.saturating_add(offset)).min(self.until(offset)).min(END);
+            if self.left.is_some_and(|left| left < 64 * times.len() as u32) || next >= end {
                 return;
             }
-            let before = found.len();
+            let before = room;
             let mut bits = self.bits[word];
-            if let ([time], 0) = (&self.times[..], self.time) {
-                while bits != 0 {
+            if let ([time], 0) = (times, self.time) {
+                while bits != 0 && room > 0 {
                     let wall = wall_of(bits.trailing_zeros(), *time);
                     if wall >= end {
                         break;
                     }
-                    found.push(wall - i64::from(offset));
+                    take(At { instant: wall - offset, wall });
+                    room -= 1;
                     bits &= bits - 1;
                 }
             } else {
                 let mut time = self.time;
                 'days: while bits != 0 {
                     let day = bits.trailing_zeros();
-                    while time < self.times.len() {
-                        let wall = wall_of(day, self.times[time]);
-                        if wall >= end {
+                    while time < times.len() {
+                        let wall = wall_of(day, times[time]);
+                        if wall >= end || room == 0 {
                             break 'days;
                         }
-                        found.push(wall - i64::from(offset));
+                        take(At { instant: wall - offset, wall });
+                        room -= 1;
                         time += 1;
                     }
                     time = 0;
@@ -241,7 +222,7 @@ impl<'a> Walk<'a> {
                 self.time = time;
             }
             self.bits[word] = bits;
-            self.count_off((found.len() - before) as u64);
+            self.count_off((before - room) as u64);
         }
     }
 
@@ -279,7 +260,7 @@ impl<'a> Walk<'a> {
             let resolved = match steps_by_days(self.rule.freq) {
                 true => {
                     let wall = self.next_wall()?;
-                    if wall < self.first {
+                    if wall < self.course.first {
                         continue;
                     }
                     if wall >= END {
@@ -290,7 +271,7 @@ impl<'a> Walk<'a> {
                 }
                 false => {
                     let at = self.next_elapsed()?;
-                    if at < self.first_at {
+                    if at < self.course.first_at {
                         continue;
                     }
                     Resolved::There(at)
@@ -315,31 +296,11 @@ impl<'a> Walk<'a> {
         match self.rule.until {
             None => i64::MAX,
             Some(Stamp::Day(day)) => (i64::from(day) + 1) * DAY,
-            Some(Stamp::Wall(wall) | Stamp::Utc(wall)) if self.whole_days => (wall.div_euclid(DAY) + 1) * DAY,
+            Some(Stamp::Wall(wall) | Stamp::Utc(wall)) if self.course.whole_days => {
+                (wall.div_euclid(DAY) + 1) * DAY
+            }
             Some(Stamp::Wall(wall)) => wall + 1,
             Some(Stamp::Utc(instant)) => instant + ahead + 1,
-        }
-    }
-}
-
-/// The times of a period, in order. For rules that step by hours or less, empty where the step itself is the time.
-fn times(rule: &Rule, first: u32, whole_days: bool) -> Vec<u32> {
-    let or = |mask: u64, own: u32| if mask == 0 { 1_u64 << own } else { mask };
-    let (minutes, seconds) = (or(rule.minutes, first / 60 % 60), or(rule.seconds, first % 60));
-    let of_hour = |minutes: u64| -> Vec<u32> {
-        of_mask(minutes).flat_map(|minute| of_mask(seconds).map(move |second| minute * 60 + second)).collect()
-    };
-    match rule.freq {
-        Freq::Secondly => Vec::new(),
-        Freq::Minutely if rule.seconds == 0 => Vec::new(),
-        Freq::Minutely => of_hour(1),
-        Freq::Hourly if rule.minutes == 0 && rule.seconds == 0 => Vec::new(),
-        Freq::Hourly => of_hour(minutes),
-        _ if whole_days => vec![0],
-        _ => {
-            let hours = or(rule.hours.into(), first / 3600);
-            let of_hour = of_hour(minutes);
-            of_mask(hours).flat_map(|hour| of_hour.iter().map(move |time| hour * 3600 + time)).collect()
         }
     }
 }
