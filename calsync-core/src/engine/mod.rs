@@ -16,6 +16,7 @@ mod doubt;
 mod guard;
 mod halt;
 mod line;
+mod look;
 mod newcomers;
 mod observe;
 mod pages;
