@@ -157,7 +157,9 @@ impl Pass<'_> {
         if let Some((id, _)) = series {
             let again = self.provider.get(&self.binding.target, id, &self.effort).await;
             let again = again.map_err(|error| self.about_calendar(error))?;
+            // What was read of two states of a series is of none: a later round, or the next listing, sees it.
             if again != at_first {
+                group = Group::default();
                 fresh.clear();
             }
         }
