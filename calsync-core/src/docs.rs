@@ -12,5 +12,8 @@ pub mod semantics {}
 #[doc = include_str!("../docs/recurrence.md")]
 pub mod recurrence {}
 
+#[doc = include_str!("../docs/working-hours.md")]
+pub mod working_hours {}
+
 #[doc = include_str!("../CHANGELOG.md")]
 pub mod changelog {}

@@ -63,6 +63,7 @@ mod error;
 pub mod guard;
 pub mod halt;
 pub mod host;
+pub mod hours;
 pub mod http;
 mod id;
 pub mod limits;

@@ -98,6 +98,21 @@ impl Offsets {
         }
     }
 
+    /// The instants of a wall time as the bound of a span of time: as its start and as its end. One that is skipped is the end of the
+    /// gap; of one that happens twice, a start is the first and an end the second, so that nothing of the span is lost.
+    pub(crate) fn bound(&self, wall: i64, hint: &mut usize) -> (i64, i64) {
+        let at = self.row_of_wall(wall, hint);
+        let row = self.rows[at];
+        let instant = wall - i64::from(row.offset);
+        match self.rows.get(at + 1) {
+            Some(next) if wall >= next.wall - i64::from(next.gap) => (next.instant, next.instant),
+            Some(next) if wall - i64::from(next.offset) >= next.instant => {
+                (instant, wall - i64::from(next.offset))
+            }
+            _ => (instant, instant),
+        }
+    }
+
     /// What the clocks show at an instant.
     pub(crate) fn at(&self, instant: i64) -> At {
         let at = self.rows.partition_point(|row| row.instant <= instant).saturating_sub(1);
@@ -108,6 +123,20 @@ impl Offsets {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bound_in_a_gap_is_its_end_and_in_an_overlap_nothing_of_the_span_is_lost() {
+        let zone = Offsets::new(-3600, [(7200, 0), (14_400, -3600)].into_iter());
+        let bound = |wall| zone.bound(wall, &mut 0);
+        assert_eq!(bound(3599), (7199, 7199));
+        assert_eq!(bound(3600), (7200, 7200));
+        assert_eq!(bound(7199), (7200, 7200));
+        assert_eq!(bound(7200), (7200, 7200));
+        assert_eq!(bound(10_799), (10_799, 10_799));
+        assert_eq!(bound(10_800), (10_800, 14_400));
+        assert_eq!(bound(14_399), (14_399, 17_999));
+        assert_eq!(bound(14_400), (18_000, 18_000));
+    }
 
     #[test]
     fn skipped_times_move_forward_and_of_two_equal_ones_the_first_is_meant() {
