@@ -21,6 +21,8 @@ mod desk;
 mod guards;
 #[path = "failures/guests.rs"]
 mod guests;
+#[path = "failures/hours.rs"]
+mod hours;
 #[path = "failures/kinds.rs"]
 mod kinds;
 #[path = "failures/leases.rs"]

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Accounts;
+use crate::hours::ScheduleVersion;
 use crate::id::{AgentId, BindingId, CalendarId, Cursor, PageToken, Position, ProviderName, RunId, Tenant};
 use crate::limits::{Allowance, Limits};
 use crate::model::{EventType, Status, Visibility};
@@ -336,6 +337,18 @@ pub struct BindingState {
     /// What the guards counted, hold back, and were allowed.
     #[serde(default)]
     pub guard: Accounts,
+    /// Up to where its appointments were held against working hours.
+    #[serde(default)]
+    pub hours: Option<HoursJudged>,
+}
+
+/// Up to where the appointments of a binding were held against working hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoursJudged {
+    /// The version of the agent's hours.
+    pub version: ScheduleVersion,
+    /// What starts then or later was not looked at yet.
+    pub until: DateTime<Utc>,
 }
 
 /// Where the listing of a calendar stands.

@@ -5,6 +5,7 @@
 //! the host, and stores what the host answered, so that a crash between the two repeats a call that is safe to repeat.
 
 use crate::error::Result;
+use crate::hours::Rota;
 use crate::id::{AgentId, OperationId, Position, RecordId, Tenant, Version};
 use crate::model::{Fields, Occurrence, Record, Unit};
 use async_trait::async_trait;
@@ -30,6 +31,13 @@ pub trait Host: fmt::Debug + Send + Sync + 'static {
 
     /// Reads these records; an unknown one is simply missing from the answer.
     async fn read(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>>;
+
+    /// What each of these agents works by, as [`Schedules`](crate::hours::Schedules) promises it. Asked where the engine was given no
+    /// schedules. Default: nothing is known of anybody.
+    async fn schedules(&self, tenant: &Tenant, agents: &[AgentId]) -> Result<Vec<Option<Rota>>> {
+        _ = tenant;
+        Ok(vec![None; agents.len()])
+    }
 }
 
 /// A page of changes.

@@ -2,6 +2,7 @@
 
 use crate::binding::LastError;
 use crate::guard::Held;
+use crate::hours::Warning;
 use crate::id::{BindingId, RunId};
 use crate::plan::{Action, Row, Waiting};
 use crate::store::Outcome;
@@ -57,12 +58,53 @@ pub struct Report {
     pub rows_left_out: u64,
     /// What somebody should know.
     pub warnings: Vec<String>,
+    /// What is outside of working hours, and no longer is.
+    #[serde(default)]
+    pub hours: HoursNews,
     /// Requests sent, token requests and repeats included.
     pub requests: u32,
     /// What kept the run from being clean.
     pub error: Option<LastError>,
     #[serde(skip)]
     taken: Taken,
+}
+
+/// How many warnings of working hours a report lists of each kind.
+pub const HOURS_MAX: usize = 200;
+
+/// What became of warnings of working hours in a run. All that stand are in [`crate::Engine::hours_warnings`].
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HoursNews {
+    /// A sentence for each appointment or series that is newly outside, up to [`HOURS_MAX`].
+    pub said: Vec<String>,
+    /// Sentences beyond that.
+    pub said_left_out: u64,
+    /// The warnings that were raised, one for each occurrence, up to [`HOURS_MAX`].
+    pub raised: Vec<Warning>,
+    /// The warnings that are no longer true, up to [`HOURS_MAX`].
+    pub withdrawn: Vec<Warning>,
+    /// Warnings of either kind beyond that.
+    pub left_out: u64,
+}
+
+impl HoursNews {
+    pub(crate) fn say(&mut self, text: String) {
+        match self.said.len() < HOURS_MAX {
+            true => self.said.push(text),
+            false => self.said_left_out += 1,
+        }
+    }
+
+    pub(crate) fn add(&mut self, raised: Vec<Warning>, withdrawn: Vec<Warning>) {
+        for (list, new) in [(&mut self.raised, raised), (&mut self.withdrawn, withdrawn)] {
+            for warning in new {
+                match list.len() < HOURS_MAX {
+                    true => list.push(warning),
+                    false => self.left_out += 1,
+                }
+            }
+        }
+    }
 }
 
 /// What the rows of a report take of the room there is.
@@ -99,6 +141,7 @@ impl Report {
             rows: Vec::new(),
             rows_left_out: 0,
             warnings: Vec::new(),
+            hours: HoursNews::default(),
             requests: 0,
             error: None,
             taken: Taken::default(),
@@ -115,9 +158,9 @@ impl Report {
         self.counts.iter().any(|(action, count)| *count > 0 && !matches!(action, Action::Wait | Action::Skip))
     }
 
-    /// What somebody should know, one sentence each.
+    /// What somebody should know, one sentence each: first about the run, then what is newly outside of working hours.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.warnings.iter().map(String::as_str)
+        self.warnings.iter().chain(&self.hours.said).map(String::as_str)
     }
 
     /// Rows where both sides had changed the same, or one what the other deleted.
@@ -178,7 +221,7 @@ impl fmt::Display for Report {
         for held in &self.held {
             writeln!(f, "  ! {held}")?;
         }
-        for warning in &self.warnings {
+        for warning in self.warnings() {
             writeln!(f, "  ! {warning}")?;
         }
         if let Some(error) = &self.error {

@@ -10,7 +10,7 @@ use calsync_core::halt::Halt;
 use calsync_core::model::State;
 use calsync_core::store::own::{OwnRow, Ruling};
 use calsync_core::store::{
-    Batch, Committed, Entry, Group, Lease, Link, LocalMark, RemoteItem, StoredRow, Which,
+    Batch, Committed, Entry, Group, Lease, Link, LocalMark, RemoteItem, StoredRow, WarningPlace, Which,
 };
 use calsync_core::{BindingId, Error, ErrorKind, RecordId, Result, Version};
 use chrono::{DateTime, Utc};
@@ -157,7 +157,7 @@ impl Writing<'_> {
 
     /// Everything of a binding but its journal, runs and plans.
     fn forget(&self, binding: &BindingId) -> Result<()> {
-        for table in ["state", "link", "remote", "mark", "deselected", "outbox"] {
+        for table in ["state", "link", "remote", "mark", "deselected", "outbox", "warning"] {
             let statement = format!("DELETE FROM calsync_{table} WHERE tenant = ?1 AND binding = ?2");
             run(self.db, &statement, (self.tenant, binding.as_str()))?;
         }
@@ -208,6 +208,25 @@ impl Writing<'_> {
         Ok(Some(versions))
     }
 
+    /// Warnings of working hours.
+    fn warnings(&self, binding: &BindingId, batch: &Batch) -> Result<()> {
+        for key in &batch.unwarned {
+            let [event, slot, person, version] = WarningPlace::of(key).0;
+            let statement = "DELETE FROM calsync_warning WHERE tenant = ?1 AND binding = ?2 AND event = ?3
+                AND occurrence = ?4 AND person = ?5 AND version = ?6";
+            run(self.db, statement, (self.tenant, binding.as_str(), event, slot, person, version))?;
+        }
+        for warning in &batch.warned {
+            let [event, slot, person, version] = WarningPlace::of(&warning.key).0;
+            let statement = "INSERT INTO calsync_warning
+                (tenant, binding, event, occurrence, person, version, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                ON CONFLICT (tenant, binding, event, occurrence, person, version) DO UPDATE SET body = ?7";
+            let body = to_json(warning)?;
+            run(self.db, statement, (self.tenant, binding.as_str(), event, slot, person, version, body))?;
+        }
+        Ok(())
+    }
+
     /// Progress, run and settings.
     fn binding_rows(&self, batch: &Batch) -> Result<()> {
         if let (Some(state), Some(binding)) = (&batch.state, &batch.binding) {
@@ -220,6 +239,9 @@ impl Writing<'_> {
                 AND NOT EXISTS (SELECT 1 FROM calsync_link l WHERE l.tenant = r.tenant AND l.binding = r.binding
                   AND l.key = r.key AND l.body ->> 'base' IS NOT NULL)";
             run(self.db, statement, (self.tenant, binding.as_str(), int(generation)?))?;
+        }
+        if let Some(binding) = &batch.binding {
+            self.warnings(binding, batch)?;
         }
         if let Some(row) = &batch.run {
             let statement = "INSERT INTO calsync_run (tenant, binding, id, body) VALUES (?1, ?2, ?3, ?4)

@@ -5,10 +5,11 @@ use crate::db::{all, bodies, body, from_json, int, limit, one, uint};
 use calsync_core::binding::{Binding, BindingState};
 use calsync_core::halt::Halt;
 use calsync_core::host::Changes;
+use calsync_core::hours::Warning;
 use calsync_core::store::gather::Lookups;
 use calsync_core::store::own::position_number;
 use calsync_core::store::{
-    Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, Which,
+    Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, WarningPlace, Which,
 };
 use calsync_core::{PlanId, Position, RecordId, RemoteId, RemoteKey, Result};
 use rusqlite::{Connection, Params};
@@ -182,6 +183,41 @@ impl Scope<'_> {
         let query =
             "SELECT body FROM calsync_run WHERE tenant = ?1 AND binding = ?2 ORDER BY n DESC LIMIT ?3";
         bodies(self.db, query, (self.tenant, self.binding, limit(count_max)))
+    }
+
+    pub(crate) fn links_after(&self, after: Option<&RecordId>, count_max: usize) -> Result<Vec<Link>> {
+        let query = "SELECT body FROM calsync_link WHERE tenant = ?1 AND binding = ?2 AND record > ?3
+            ORDER BY record LIMIT ?4";
+        let after = after.map_or("", RecordId::as_str);
+        bodies(self.db, query, (self.tenant, self.binding, after, limit(count_max)))
+    }
+
+    pub(crate) fn warnings(
+        &self,
+        event: Option<&RecordId>,
+        after: Option<&WarningPlace>,
+        count_max: usize,
+    ) -> Result<Vec<Warning>> {
+        let of_all = "SELECT body FROM calsync_warning WHERE tenant = ?1 AND binding = ?2
+            AND (event, occurrence, person, version) > (?3, ?4, ?5, ?6)
+            ORDER BY event, occurrence, person, version LIMIT ?7";
+        let of_one = "SELECT body FROM calsync_warning WHERE tenant = ?1 AND binding = ?2
+            AND (event, occurrence, person, version) > (?3, ?4, ?5, ?6) AND event = ?8
+            ORDER BY event, occurrence, person, version LIMIT ?7";
+        let [after, occurrence, person, version] =
+            after.map_or([""; 4], |WarningPlace(columns)| columns.each_ref().map(String::as_str));
+        let (tenant, binding, count_max) = (self.tenant, self.binding, limit(count_max));
+        match event {
+            None => bodies(self.db, of_all, (tenant, binding, after, occurrence, person, version, count_max)),
+            Some(event) => {
+                let event = event.as_str();
+                bodies(
+                    self.db,
+                    of_one,
+                    (tenant, binding, after, occurrence, person, version, count_max, event),
+                )
+            }
+        }
     }
 
     pub(crate) fn journal(&self, record: Option<&RecordId>, count_max: usize) -> Result<Vec<JournalEntry>> {

@@ -10,10 +10,11 @@ use calsync_core::binding::{Binding, BindingState};
 use calsync_core::clock::Clock;
 use calsync_core::halt::Halt;
 use calsync_core::host::Changes;
+use calsync_core::hours::Warning;
 use calsync_core::model::Record;
 use calsync_core::store::{
     Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
-    Store, StoredRow, Which, gather,
+    Store, StoredRow, WarningPlace, Which, gather,
 };
 use calsync_core::{
     AgentId, BindingId, Error, ErrorKind, InstallationId, PlanId, Position, RecordId, RemoteKey, Result,
@@ -262,6 +263,29 @@ impl Store for SqliteStore {
 
     async fn runs(&self, tenant: &Tenant, binding: &BindingId, count_max: usize) -> Result<Vec<RunRow>> {
         self.read_of(tenant, binding, move |of| of.runs(count_max)).await
+    }
+
+    async fn links_after(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<Link>> {
+        let after = after.cloned();
+        self.read_of(tenant, binding, move |of| of.links_after(after.as_ref(), count_max)).await
+    }
+
+    async fn warnings(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        event: Option<&RecordId>,
+        after: Option<&WarningPlace>,
+        count_max: usize,
+    ) -> Result<Vec<Warning>> {
+        let (event, after) = (event.cloned(), after.cloned());
+        self.read_of(tenant, binding, move |of| of.warnings(event.as_ref(), after.as_ref(), count_max)).await
     }
 
     async fn journal(

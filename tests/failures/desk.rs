@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use calsync_core::binding::{Binding, NewBinding};
 use calsync_core::clock::{Clock, ManualClock, SeededEntropy};
-use calsync_core::engine::{Appointments, Shown};
+use calsync_core::engine::{Appointments, EngineBuilder, Shown};
 use calsync_core::http::{Transport, TransportError};
 use calsync_core::model::{Appointment, Fields, When};
 use calsync_core::store::{MemoryStore, Store};
@@ -124,6 +124,7 @@ pub(crate) struct Setup {
     fake: Box<dyn Fn(&mut FakeGoogle)>,
     google: Box<dyn Fn() -> GoogleBuilder>,
     google_time: Option<Arc<dyn Clock>>,
+    engine: Box<dyn Fn(EngineBuilder) -> EngineBuilder>,
 }
 
 impl Default for Setup {
@@ -137,6 +138,7 @@ impl Default for Setup {
             fake: Box::new(|_| ()),
             google: Box::new(|| Google::service_account(key())),
             google_time: None,
+            engine: Box::new(|builder| builder),
         }
     }
 }
@@ -188,6 +190,12 @@ impl Setup {
         self
     }
 
+    /// Further settings of the engine.
+    pub(crate) fn engine(mut self, settings: impl Fn(EngineBuilder) -> EngineBuilder + 'static) -> Self {
+        self.engine = Box::new(settings);
+        self
+    }
+
     pub(crate) async fn desk(self) -> Desk {
         // A Monday.
         let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
@@ -208,8 +216,7 @@ impl Setup {
             after: Arc::default(),
         };
         let store = (self.store)(clock.clone());
-        let engine =
-            engine((self.google)(), &wire, clock.clone(), store, 7, self.page_size, self.page_records_max);
+        let engine = engine(&self, (self.google)(), &wire, clock.clone(), store, 7);
         let new = (self.settings)(Binding::two_way(AMY).to("google", AMY));
         let binding = engine.bind(new).await.unwrap();
         let crm = engine.appointments().unwrap();
@@ -218,28 +225,26 @@ impl Setup {
 }
 
 fn engine(
+    setup: &Setup,
     google: GoogleBuilder,
     wire: &Wire,
     clock: Arc<ManualClock>,
     store: Arc<dyn Store>,
     seed: u64,
-    page_size: u32,
-    page_records_max: usize,
 ) -> Engine {
     let google = google
         .transport(Arc::new(wire.clone()))
         .clock(clock.clone())
         .entropy(Arc::new(SeededEntropy::new(seed)))
-        .page_size(page_size)
+        .page_size(setup.page_size)
         .build()
         .unwrap();
-    Engine::builder_shared(store)
+    let builder = Engine::builder_shared(store)
         .provider("google", google)
         .clock(clock)
         .entropy(Arc::new(SeededEntropy::new(seed)))
-        .page_records_max(page_records_max)
-        .build()
-        .unwrap()
+        .page_records_max(setup.page_records_max);
+    (setup.engine)(builder).build().unwrap()
 }
 
 pub(crate) struct Desk {
@@ -258,8 +263,7 @@ impl Desk {
 
     /// Another process, or another installation, at the same Google: with this store and this credential.
     pub(crate) fn another_engine(&self, store: Arc<dyn Store>, google: GoogleBuilder, seed: u64) -> Engine {
-        let setup = &self.setup;
-        engine(google, &self.wire, self.clock.clone(), store, seed, setup.page_size, setup.page_records_max)
+        engine(&self.setup, google, &self.wire, self.clock.clone(), store, seed)
     }
 
     /// The fake Google.

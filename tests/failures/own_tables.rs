@@ -1,14 +1,16 @@
 //! A CRM with tables of its own beside stores that are lost or go back: the two share no transaction, and only one of them forgets.
 
-use super::desk::{AMY, BOB, Desk, TEAM, Way, hour, key, visit, with};
+use super::desk::{AMY, BOB, Desk, TEAM, Way, ZONE, hour, key, timed, visit, with};
 use async_trait::async_trait;
 use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
+use calsync_core::hours::{Draft, Period, Rota};
 use calsync_core::model::{Fields, Occurrence, Record};
 use calsync_core::store::{Batch, Group, MemoryStore, Store, Which};
-use calsync_core::{Binding, Engine, OperationId, Position, RecordId, Result, Tenant};
+use calsync_core::{AgentId, Binding, Engine, OperationId, Position, RecordId, Result, Tenant};
 use calsync_google::Google;
 use calsync_sqlite::SqliteStore;
+use chrono::Weekday;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -94,6 +96,12 @@ impl Host for OwnTable {
 
     async fn read(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>> {
         self.rows.records(tenant, ids).await
+    }
+
+    async fn schedules(&self, _: &Tenant, agents: &[AgentId]) -> Result<Vec<Option<Rota>>> {
+        let nine_to_five = Draft::new(ZONE).every([Weekday::Tue], [Period::hours(9, 17)]).check().unwrap();
+        let nine_to_five = Rota::new(nine_to_five);
+        Ok(agents.iter().map(|agent| (agent.as_str() == AMY).then(|| nine_to_five.clone())).collect())
     }
 }
 
@@ -300,6 +308,29 @@ async fn g27_a_creation_that_the_crm_remembers_does_not_hide_that_the_record_was
     assert_eq!(here.is_some(), !desk.living().is_empty(), "on both sides, or on none");
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
+}
+
+/// The CRM says when people work, and a file keeps what was told.
+#[tokio::test]
+async fn c20_a_crm_with_a_table_of_its_own_is_told_what_is_outside_of_the_hours_that_it_knows() {
+    let directory = tempfile::tempdir().unwrap();
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let file = SqliteStore::builder(directory.path().join("calsync.db")).clock(desk.clock.clone());
+    let engine = table.engine(&desk, file.on_calling_thread().open().await.unwrap(), 8);
+    let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    desk.enter(timed("late", "2026-12-01T16:30:00", "2026-12-01T17:30:00", ZONE));
+    desk.enter(hour("inside", 1));
+    let report = engine.run(&binding).await.unwrap();
+    assert_eq!(report.warnings().count(), 1, "{report}");
+    desk.clock.advance(Duration::from_secs(60));
+    let report = engine.run(&binding).await.unwrap();
+    assert_eq!((report.warnings().count(), report.wrote()), (0, false), "{report}");
+    assert_eq!(engine.hours_warnings(&binding, None, 9).await.unwrap().len(), 1);
+    desk.remove("late");
+    let report = engine.run(&binding).await.unwrap();
+    assert_eq!(report.hours.withdrawn.len(), 1, "{report}");
+    assert_eq!(engine.hours_warnings(&binding, None, 9).await.unwrap(), []);
 }
 
 /// Whatever calsync keeps its own rows in.

@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use calsync_core::binding::{Binding, BindingState};
 use calsync_core::halt::Halt;
 use calsync_core::host::Changes;
+use calsync_core::hours::Warning;
 use calsync_core::model::Record;
 use calsync_core::store::{
     Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
-    Store, StoredRow, Which,
+    Store, StoredRow, WarningPlace, Which,
 };
 use calsync_core::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Result, Tenant,
@@ -177,6 +178,27 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
         count_max: usize,
     ) -> Result<Vec<Entry>> {
         tapped!(self, "outbox", self.inner.outbox(tenant, binding, after, count_max))
+    }
+
+    async fn links_after(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<Link>> {
+        tapped!(self, "links_after", self.inner.links_after(tenant, binding, after, count_max))
+    }
+
+    async fn warnings(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        event: Option<&RecordId>,
+        after: Option<&WarningPlace>,
+        count_max: usize,
+    ) -> Result<Vec<Warning>> {
+        tapped!(self, "warnings", self.inner.warnings(tenant, binding, event, after, count_max))
     }
 
     async fn runs(&self, tenant: &Tenant, binding: &BindingId, count_max: usize) -> Result<Vec<RunRow>> {

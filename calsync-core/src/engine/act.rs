@@ -257,6 +257,9 @@ impl Pass<'_> {
             self.guard.done.add_all(&total);
             batch.state = Some(self.state.clone());
         }
+        if self.engine.shared.knows_hours() {
+            self.touched.add(&batch);
+        }
         Ok(Parcel { batch, plans: kept })
     }
 

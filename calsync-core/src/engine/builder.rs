@@ -4,6 +4,7 @@ use super::{Engine, Settings, Shared};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::hours::{Schedules, Words};
 use crate::id::{ProviderName, Tenant};
 use crate::provider::Provider;
 use crate::store::Store;
@@ -16,6 +17,8 @@ use std::time::Duration;
 pub struct EngineBuilder {
     store: Arc<dyn Store>,
     host: Option<Arc<dyn Host>>,
+    schedules: Option<Arc<dyn Schedules>>,
+    words: Words,
     providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
     clock: Option<Arc<dyn Clock>>,
     entropy: Option<Arc<dyn Entropy>>,
@@ -28,6 +31,8 @@ impl EngineBuilder {
         Self {
             store,
             host: None,
+            schedules: None,
+            words: Words::english(),
             providers: BTreeMap::new(),
             clock: None,
             entropy: None,
@@ -50,6 +55,19 @@ impl EngineBuilder {
     /// The CRM, where it has tables of its own. Default: calsync's own table in the store.
     pub fn host(mut self, host: impl Host) -> Self {
         self.host = Some(Arc::new(host));
+        self
+    }
+
+    /// Who knows when people work; what is outside of their hours is then told in the reports of runs. Default: the CRM, where it has
+    /// tables of its own and knows ([`Host::schedules`]).
+    pub fn schedules(mut self, schedules: impl Schedules) -> Self {
+        self.schedules = Some(Arc::new(schedules));
+        self
+    }
+
+    /// How warnings of working hours are worded. Default: English.
+    pub fn words(mut self, words: Words) -> Self {
+        self.words = words;
         self
     }
 
@@ -123,6 +141,8 @@ impl EngineBuilder {
             shared: Arc::new(Shared {
                 store: self.store,
                 host: self.host,
+                schedules: self.schedules,
+                words: self.words,
                 providers: self.providers,
                 clock,
                 entropy,

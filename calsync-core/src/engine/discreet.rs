@@ -11,7 +11,8 @@ use super::run::Pass;
 use crate::binding::Binding;
 use crate::error::Result;
 use crate::host::{Applied, Changes, Host, RecordWrite};
-use crate::id::{Position, RecordId, RemoteId, Tenant};
+use crate::hours::Rota;
+use crate::id::{AgentId, Position, RecordId, RemoteId, Tenant};
 use crate::model::{Fields, Record, Slot};
 use crate::planted::{self, Fault};
 use crate::provider::{Access, CalendarInfo, Effort, Item, Page, Provider, Receipt, Start, Target, Write};
@@ -121,5 +122,9 @@ impl Host for Discreet<dyn Host> {
         let mut records = self.inner.read(tenant, ids).await?;
         self.records(&mut records);
         Ok(records)
+    }
+
+    async fn schedules(&self, tenant: &Tenant, agents: &[AgentId]) -> Result<Vec<Option<Rota>>> {
+        self.inner.schedules(tenant, agents).await
     }
 }

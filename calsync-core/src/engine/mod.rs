@@ -15,6 +15,7 @@ mod discreet;
 mod doubt;
 mod guard;
 mod halt;
+mod hours;
 mod line;
 mod look;
 mod newcomers;
@@ -33,6 +34,7 @@ pub use plan::{Imported, Match, Plan, PlanRow, PlanRows, RowState};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
+use crate::hours::{Schedules, Words};
 use crate::id::{ProviderName, Tenant};
 use crate::provider::Provider;
 use crate::store::Store;
@@ -51,6 +53,8 @@ pub struct Engine {
 struct Shared {
     store: Arc<dyn Store>,
     host: Option<Arc<dyn Host>>,
+    schedules: Option<Arc<dyn Schedules>>,
+    words: Words,
     providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,

@@ -8,6 +8,7 @@
 use super::Engine;
 use super::act::Guard;
 use super::discreet::Discreet;
+use super::hours::Touched;
 use crate::binding::{Binding, BindingState, LastError};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
@@ -51,6 +52,10 @@ pub(super) struct Pass<'a> {
     /// The calendar was listed once more in this run, because the first listing was not believed.
     pub listed_again: bool,
     pub guard: Guard,
+    /// The agent's other bindings.
+    pub siblings: Vec<BindingId>,
+    /// What is held against working hours in the end.
+    pub touched: Touched,
     /// A decision had to read something first, and stored it.
     pub looked: bool,
     /// What is new in the calendar is decided as it is seen; a plan only shows what would be done.
@@ -94,6 +99,7 @@ impl Engine {
         let state = store.state(&self.tenant, id).await?;
         let mut others = store.bindings(&self.tenant).await?;
         others.retain(|other| other.id != binding.id && other.agent == binding.agent);
+        let siblings = others.iter().map(|other| other.id.clone()).collect();
         let own_calendars =
             others.iter().map(|other| other.target.calendar.as_str().to_lowercase()).collect();
         others.retain(|other| other.direction.writes_remote() && !other.paused);
@@ -119,6 +125,8 @@ impl Engine {
             heeds_halt: true,
             listed_again: false,
             guard: Guard::default(),
+            siblings,
+            touched: Touched::default(),
             looked: false,
             decides: false,
             binding,
@@ -135,6 +143,11 @@ impl Pass<'_> {
     }
 
     async fn carry_out(&mut self) -> Result<()> {
+        self.bring_into_step().await?;
+        self.judge_hours().await
+    }
+
+    async fn bring_into_step(&mut self) -> Result<()> {
         self.decides = true;
         self.hold().await?;
         self.settle().await?;
@@ -284,6 +297,9 @@ impl Pass<'_> {
     }
 
     pub(super) async fn commit(&self, batch: Batch) -> Result<crate::store::Committed> {
+        if self.engine.shared.knows_hours() {
+            self.touched.add(&batch);
+        }
         self.engine.shared.store.commit(batch).await
     }
 }

@@ -22,6 +22,7 @@ fn row(action: Action, slot: Option<Slot>) -> Row {
         before: None,
         after: None,
         lost: None,
+        hours: None,
         waiting: None,
         conflict: false,
         candidates: Vec::new(),

@@ -40,6 +40,7 @@ mod compile;
 mod schedule;
 mod series;
 mod slots;
+mod source;
 mod warnings;
 mod words;
 
@@ -54,5 +55,6 @@ pub use schedule::{
 };
 pub use series::{Changed, HORIZON_MONTHS, LISTED_MAX, SeriesCheck, Visit, horizon, visits};
 pub use slots::{SLOTS_MAX, SlotQuestion, Slots, Source};
+pub use source::Schedules;
 pub use warnings::{Judged, Settled, Warning, WarningKey, settle};
 pub use words::{PARTS_NAMED_MAX, TITLE_CHARS_MAX, Words};

@@ -83,7 +83,8 @@ impl FromStr for Period {
             let (hours, minutes): (u32, u32) = (hours.parse().ok()?, minutes.parse().ok()?);
             (minutes < 60 && hours * 60 + minutes <= DAY_MINUTES).then_some(hours * 60 + minutes)
         };
-        let read = text.split_once(['-', '–']).and_then(|(start, end)| Some((minutes(start)?, minutes(end)?)));
+        let read =
+            text.split_once(['-', '–']).and_then(|(start, end)| Some((minutes(start)?, minutes(end)?)));
         match read {
             Some((start, end)) if start < DAY_MINUTES => {
                 Ok(Self { start, end: if end > start { end } else { end + DAY_MINUTES } })
@@ -328,7 +329,10 @@ impl Draft {
             return Err(Refused::new(format!("valid {from} to {until}"), "it ends before it begins"));
         }
         if self.weekly.len() > 7 * DAY_PERIODS_MAX {
-            return Err(Refused::new(format!("weekly period {}", 7 * DAY_PERIODS_MAX + 1), "too many periods"));
+            return Err(Refused::new(
+                format!("weekly period {}", 7 * DAY_PERIODS_MAX + 1),
+                "too many periods",
+            ));
         }
         let mut week: [Vec<Period>; 7] = Default::default();
         for (at, weekly) in self.weekly.iter().enumerate() {
@@ -527,15 +531,8 @@ impl Rota {
     }
 }
 
-const WEEK: [Weekday; 7] = [
-    Weekday::Mon,
-    Weekday::Tue,
-    Weekday::Wed,
-    Weekday::Thu,
-    Weekday::Fri,
-    Weekday::Sat,
-    Weekday::Sun,
-];
+const WEEK: [Weekday; 7] =
+    [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
 
 fn name_of(day: usize) -> Weekday {
     WEEK[day % 7]

@@ -149,8 +149,11 @@ fn check_question(question: &SlotQuestion) -> Result<()> {
 
 fn check_sources(sources: &[Source], now: DateTime<Utc>, age_max: Duration) -> Result<()> {
     if sources.is_empty() {
-        return Err(Error::new(ErrorKind::Config, "free time cannot be told without a source of appointments")
-            .cure("Give every calendar that the person is busy in."));
+        return Err(Error::new(
+            ErrorKind::Config,
+            "free time cannot be told without a source of appointments",
+        )
+        .cure("Give every calendar that the person is busy in."));
     }
     for source in sources {
         let age = now - source.as_of;

@@ -80,6 +80,11 @@ impl Judged {
         judged
     }
 
+    /// Which appointment or series.
+    pub fn event(&self) -> &RecordId {
+        &self.event
+    }
+
     fn add(&mut self, occurrence: Option<Slot>, check: Check) {
         let Some(version) = check.version.clone().filter(|_| check.verdict.is_outside()) else { return };
         let (person, event) = (self.person.clone(), self.event.clone());
@@ -112,7 +117,10 @@ pub struct Settled {
 
 /// Compares the warnings that stand with what was found out. Each list comes out in the order of its keys. Of two findings about one
 /// appointment of one person the later in the list holds.
-pub fn settle(standing: impl IntoIterator<Item = Warning>, judged: impl IntoIterator<Item = Judged>) -> Settled {
+pub fn settle(
+    standing: impl IntoIterator<Item = Warning>,
+    judged: impl IntoIterator<Item = Judged>,
+) -> Settled {
     let mut judged: BTreeMap<(AgentId, RecordId), Judged> =
         judged.into_iter().map(|one| ((one.person.clone(), one.event.clone()), one)).collect();
     let standing: BTreeMap<WarningKey, Warning> =

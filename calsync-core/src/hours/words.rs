@@ -88,7 +88,9 @@ impl Words {
     pub const fn english() -> Self {
         let text = Cow::Borrowed;
         Self {
-            notice: text("Please note that part or all of this Appointment falls outside the Agents working hours."),
+            notice: text(
+                "Please note that part or all of this Appointment falls outside the Agents working hours.",
+            ),
             detail: text("{title}, {when}: {parts}."),
             series: text("{title}: {outside} of {all} occurrences. The first is on {first}."),
             first: text("{when}: {parts}"),
@@ -186,7 +188,9 @@ impl Words {
     pub const fn portuguese() -> Self {
         let text = Cow::Borrowed;
         Self {
-            notice: text("Atenção: este compromisso está, total ou parcialmente, fora do horário de trabalho do agente."),
+            notice: text(
+                "Atenção: este compromisso está, total ou parcialmente, fora do horário de trabalho do agente.",
+            ),
             detail: text("{title}, {when}: {parts}."),
             series: text("{title}: {outside} de {all} ocorrências. A primeira é em {first}."),
             first: text("{when}: {parts}"),
@@ -330,7 +334,8 @@ impl Words {
 
     fn title(&self, title: Option<&str>) -> String {
         let title = title.unwrap_or_default();
-        let plain = title.chars().filter(|c| !is_steering(*c)).map(|c| if c.is_whitespace() { ' ' } else { c });
+        let plain =
+            title.chars().filter(|c| !is_steering(*c)).map(|c| if c.is_whitespace() { ' ' } else { c });
         let mut shown: String = plain.clone().take(TITLE_CHARS_MAX).collect();
         if plain.count() > TITLE_CHARS_MAX {
             let _ = write!(shown, "…");

@@ -131,6 +131,9 @@ pub struct Row {
     pub after: Option<Fields>,
     /// Values that lose a conflict.
     pub lost: Option<Fields>,
+    /// What of it is outside of the agent's working hours, in a sentence; in plans, for what is made or moved.
+    #[serde(default)]
+    pub hours: Option<String>,
     /// Set on rows that wait.
     pub waiting: Option<Waiting>,
     /// Whether both sides had changed the same unit, or one side what the other deleted.
@@ -176,6 +179,9 @@ impl fmt::Display for Row {
         }
         if self.guests_told > 0 {
             write!(f, " ({} guests are told by mail)", self.guests_told)?;
+        }
+        if let Some(hours) = &self.hours {
+            write!(f, " {hours}")?;
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::rows::{
 use crate::binding::{Binding, BindingState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::RecordWrite;
+use crate::hours::{Warning, WarningKey};
 use crate::id::{BindingId, OperationId, RecordId, RemoteKey, Tenant, Version};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,6 +33,10 @@ pub struct Batch {
     pub forget_before: Option<u64>,
     /// The binding's progress.
     pub state: Option<BindingState>,
+    /// Warnings of working hours that stand from now on, or stand otherwise than before.
+    pub warned: Vec<Warning>,
+    /// Warnings that no longer stand; done before `warned`.
+    pub unwarned: Vec<WarningKey>,
     /// A run to remember.
     pub run: Option<RunRow>,
     /// A plan to remember, with its first rows.
@@ -47,7 +52,7 @@ pub struct Batch {
     ///
     /// [`ErrorKind::Duplicate`]: crate::ErrorKind::Duplicate
     pub put_binding: Option<Binding>,
-    /// Forget the binding: settings, progress, links, observations, marks, outbox. Journal, runs and plans stay. Done first;
+    /// Forget the binding: settings, progress, links, observations, marks, outbox, warnings. Journal, runs and plans stay. Done first;
     /// with `put_binding`, whose version counts on, everything else of the transaction starts on clean ground.
     pub drop_binding: bool,
     /// Give the lease of `fence` back in the same transaction.
@@ -65,6 +70,8 @@ impl Batch {
             groups: Vec::new(),
             forget_before: None,
             state: None,
+            warned: Vec::new(),
+            unwarned: Vec::new(),
             run: None,
             plan: None,
             plan_rows: Vec::new(),

@@ -17,13 +17,14 @@ pub use batch::{Batch, Committed, Expect, Group, LinkPut};
 pub use memory::MemoryStore;
 pub use rows::{
     Answer, Entry, EntryState, Family, Intent, JournalEntry, Lease, Link, LocalMark, Outcome, PlanHeader,
-    RemoteItem, RunRow, Seen, StoredRow, Which,
+    RemoteItem, RunRow, Seen, StoredRow, WarningPlace, Which,
 };
 
 use crate::binding::{Binding, BindingState};
 use crate::error::Result;
 use crate::halt::Halt;
 use crate::host::Changes;
+use crate::hours::Warning;
 use crate::id::{AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Tenant};
 use crate::model::Record;
 use async_trait::async_trait;
@@ -125,6 +126,25 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         after: Option<&RecordId>,
         count_max: usize,
     ) -> Result<Vec<LocalMark>>;
+
+    /// Links by record, after `after`.
+    async fn links_after(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<Link>>;
+
+    /// Warnings of working hours that stand, of one appointment or of all, in the order of [`WarningPlace`], after `after`.
+    async fn warnings(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        event: Option<&RecordId>,
+        after: Option<&WarningPlace>,
+        count_max: usize,
+    ) -> Result<Vec<Warning>>;
 
     /// The roots that wait because a reviewer deselected them, in order.
     async fn deselected(&self, tenant: &Tenant, binding: &BindingId) -> Result<Vec<(Which, String)>>;

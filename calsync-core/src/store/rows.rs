@@ -3,6 +3,7 @@
 use crate::detail::Detail;
 use crate::error::ErrorKind;
 use crate::host::RecordWrite;
+use crate::hours::WarningKey;
 use crate::id::{BindingId, OperationId, PlanId, RecordId, RemoteId, RemoteKey, Revision, RunId, Version};
 use crate::model::{Fields, Record, RemoteOccurrence, RemoteRecord, Slot, State, Writable};
 use crate::provider::{Write, WriteAction};
@@ -404,4 +405,16 @@ pub struct StoredRow {
     pub root: (Which, String),
     /// The row, as `plan` wrote it.
     pub row: serde_json::Value,
+}
+
+/// The place of a warning of working hours within a binding: appointment, slot (empty for a single appointment), person, version.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WarningPlace(pub [String; 4]);
+
+impl WarningPlace {
+    /// The place of a key.
+    pub fn of(key: &WarningKey) -> Self {
+        let slot = key.occurrence.map(|slot| slot.to_string()).unwrap_or_default();
+        Self([key.event.to_string(), slot, key.person.to_string(), key.version.as_str().to_owned()])
+    }
 }

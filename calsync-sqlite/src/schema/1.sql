@@ -90,6 +90,18 @@ CREATE TABLE calsync_deselected (
   UNIQUE (tenant, binding, side, root)
 ) STRICT;
 
+-- Warnings of working hours that stand. `occurrence` is the slot, empty for a single appointment.
+CREATE TABLE calsync_warning (
+  tenant     TEXT NOT NULL,
+  binding    TEXT NOT NULL,
+  event      TEXT NOT NULL,
+  occurrence TEXT NOT NULL,
+  person     TEXT NOT NULL,
+  version    TEXT NOT NULL,
+  body       TEXT NOT NULL,
+  UNIQUE (tenant, binding, event, occurrence, person, version)
+) STRICT;
+
 -- AUTOINCREMENT, here and below: a number is never given twice, not even after its row was dropped.
 CREATE TABLE calsync_outbox (
   sequence  INTEGER PRIMARY KEY AUTOINCREMENT,

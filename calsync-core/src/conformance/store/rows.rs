@@ -2,10 +2,13 @@
 
 use super::super::case::{Case, cases};
 use super::*;
-use crate::binding::{BindingState, Health, LastError, Listing};
+use crate::binding::{BindingState, Health, HoursJudged, LastError, Listing};
 use crate::guard::Accounts;
+use crate::hours::{Check, ScheduleVersion, Warning, WarningKey};
 use crate::model::RemoteOccurrence;
-use crate::store::{Answer, JournalEntry, Outcome, PlanHeader, RunRow, StoredRow, Which};
+use crate::store::{
+    Answer, JournalEntry, LinkPut, Outcome, PlanHeader, RunRow, StoredRow, WarningPlace, Which,
+};
 use std::collections::BTreeSet;
 
 pub(super) fn cases() -> Vec<Case> {
@@ -21,6 +24,8 @@ pub(super) fn cases() -> Vec<Case> {
         a_mark_is_taken_away_unless_a_newer_version_was_marked,
         the_outbox_keeps_its_order_and_a_replaced_entry_its_place,
         the_journal_is_read_newest_first,
+        links_are_read_in_order_of_their_records,
+        warnings_are_replaced_withdrawn_and_read_in_order,
         runs_are_read_newest_first,
         a_plan_is_kept_and_its_rows_are_read_in_order,
         long_and_unusual_ids_are_kept_apart_and_come_back_as_they_were,
@@ -58,6 +63,7 @@ async fn progress_is_kept_and_starts_out_empty(ground: &Ground) {
             }),
         },
         guard: Accounts::default(),
+        hours: Some(HoursJudged { version: ScheduleVersion::new("v1 ✓"), until: START }),
     };
     for state in [state, BindingState::default()] {
         let mut batch = ground.batch([]);
@@ -324,6 +330,64 @@ async fn the_outbox_keeps_its_order_and_a_replaced_entry_its_place(ground: &Grou
     let third = outbox(0, 99).await;
     assert_eq!(names(&third), "o1 o2");
     assert!(third[1].sequence > first[2].sequence, "a dropped entry leaves no place behind");
+}
+
+async fn links_are_read_in_order_of_their_records(ground: &Ground) {
+    let records = ["a", "b", "c", "d"];
+    let links = records.map(|record| link(record, record));
+    ground.put([group(|g| g.links.extend(links.iter().rev().cloned().map(LinkPut::from)))]).await;
+    let read = async |after: Option<&str>, count_max| {
+        let after = after.map(RecordId::from);
+        let links = ground.store.links_after(&ground.tenant, ground.id(), after.as_ref(), count_max).await;
+        links.expect("links")
+    };
+    assert_eq!(read(None, 99).await, links);
+    assert_eq!(read(None, 2).await, links[..2]);
+    assert_eq!(read(Some("b"), 1).await, links[2..3]);
+    assert_eq!(read(Some("d"), 9).await, []);
+}
+
+async fn warnings_are_replaced_withdrawn_and_read_in_order(ground: &Ground) {
+    let warning = |event: &str, slot: Option<&str>, person: &str, version: &str| Warning {
+        key: WarningKey {
+            person: person.into(),
+            event: event.into(),
+            occurrence: slot.map(|slot| slot.parse().expect("a slot")),
+            version: ScheduleVersion::new(version),
+        },
+        check: Check::no_schedule(START, START),
+    };
+    let all = [
+        warning("a", None, "amy", "1"),
+        warning("b", Some("20261201T090000Z"), "amy", "1"),
+        warning("b", Some("20261201T090000Z"), "amy", "2"),
+        warning("b", Some("20261201T090000Z"), "bob ✓", "1"),
+        warning("b", Some("20261202T090000Z"), "amy", "1"),
+    ];
+    let put = async |warned: &[Warning], unwarned: &[Warning]| {
+        let mut batch = ground.batch([]);
+        batch.warned = warned.to_vec();
+        batch.unwarned = unwarned.iter().map(|warning| warning.key.clone()).collect();
+        ground.store.commit(batch).await.expect("a commit");
+    };
+    let read = async |event: Option<&str>, after: Option<&Warning>, count_max| {
+        let (event, after) = (event.map(RecordId::from), after.map(|after| WarningPlace::of(&after.key)));
+        let found =
+            ground.store.warnings(&ground.tenant, ground.id(), event.as_ref(), after.as_ref(), count_max);
+        found.await.expect("warnings")
+    };
+    put(&[all[4].clone(), all[2].clone(), all[0].clone()], &[]).await;
+    put(&[all[3].clone(), all[1].clone()], &[]).await;
+    assert_eq!(read(None, None, 99).await, all);
+    assert_eq!(read(None, Some(&all[1]), 2).await, all[2..4]);
+    assert_eq!(read(Some("b"), None, 99).await, all[1..]);
+    assert_eq!(read(Some("b"), Some(&all[3]), 99).await, all[4..]);
+    assert_eq!(read(Some("x"), None, 99).await, []);
+    let other =
+        Warning { check: Check::no_schedule(START, START + chrono::Duration::hours(1)), ..all[0].clone() };
+    // One that is withdrawn and raised in the same transaction stands.
+    put(std::slice::from_ref(&other), &[all[0].clone(), all[4].clone()]).await;
+    assert_eq!(read(None, None, 99).await, [&[other], &all[1..4]].concat());
 }
 
 async fn the_journal_is_read_newest_first(ground: &Ground) {

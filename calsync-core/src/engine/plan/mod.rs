@@ -114,7 +114,10 @@ impl Engine {
         if pass.binding.paused {
             return pass.leave_paused().await;
         }
-        let outcome = pass.take_up(&plan.id).await;
+        let outcome = match pass.take_up(&plan.id).await {
+            Ok(()) => pass.judge_hours().await,
+            failed => failed,
+        };
         pass.end(outcome).await
     }
 
@@ -153,6 +156,7 @@ impl super::run::Pass<'_> {
         // Deselected before: shown as what it would be, and deselected again.
         let reviewed = std::mem::take(&mut self.deselected);
         let mut number = 0;
+        let hours = self.hours_to_show().await;
         let summary = Summary { format: FORMAT, warnings: self.report.warnings.clone() };
         let header = PlanHeader {
             id: id.clone(),
@@ -180,7 +184,8 @@ impl super::run::Pass<'_> {
                     }
                     let deselected = is_deselected(&family, &reviewed);
                     let plan = self.decide(which, &root, family, hold).await?;
-                    for row in plan.rows {
+                    for mut row in plan.rows {
+                        row.hours = hours.as_ref().and_then(|hours| self.notice(hours, &row));
                         number += 1;
                         let state = RowState::of(&row, !deselected);
                         batch.plan_rows.push(kept::store(number, &(which, root.clone()), state, None, row)?);

@@ -145,6 +145,7 @@ impl<'a> Planner<'a> {
             before: None,
             after: None,
             lost: None,
+            hours: None,
             waiting: None,
             conflict: false,
             candidates: Vec::new(),

@@ -8,7 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RecordId, RemoteKey, Version};
 use crate::planted::{self, Fault};
 use crate::store::own::{OwnRow, Ruling};
-use crate::store::{Batch, Committed, Group, RemoteItem};
+use crate::store::{Batch, Committed, Group, RemoteItem, WarningPlace};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
@@ -217,6 +217,11 @@ fn apply(tenant: &mut TenantData, sequence: &mut u64, mut batch: Batch, ruled: &
         if let Some(state) = batch.state {
             rows.state = state;
         }
+        for key in &batch.unwarned {
+            rows.warnings.remove(&WarningPlace::of(key));
+        }
+        let places = batch.warned.into_iter().map(|warning| (WarningPlace::of(&warning.key), warning));
+        rows.warnings.extend(places);
         if let Some(run) = batch.run {
             match rows.runs.iter_mut().find(|known| known.id == run.id) {
                 Some(known) => *known = run,

@@ -11,13 +11,14 @@ use super::gather::{self, Lookups};
 use super::own::{position_number, window_start};
 use super::{
     Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
-    Store, StoredRow, Which,
+    Store, StoredRow, WarningPlace, Which,
 };
 use crate::binding::{Binding, BindingState};
 use crate::clock::Clock;
 use crate::error::Result;
 use crate::halt::Halt;
 use crate::host::Changes;
+use crate::hours::Warning;
 use crate::id::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteId, RemoteKey, Tenant,
 };
@@ -286,6 +287,37 @@ impl Store for MemoryStore {
         Ok(self.rows(tenant, binding, |rows| rows.of.runs.iter().rev().take(count_max).cloned().collect()))
     }
 
+    async fn links_after(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        after: Option<&RecordId>,
+        count_max: usize,
+    ) -> Result<Vec<Link>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        Ok(self.rows(tenant, binding, |rows| {
+            let links = rows.of.links.by_record.range((after.map_or(Unbounded, Excluded), Unbounded));
+            links.take(count_max).map(|(_, link)| link.clone()).collect()
+        }))
+    }
+
+    async fn warnings(
+        &self,
+        tenant: &Tenant,
+        binding: &BindingId,
+        event: Option<&RecordId>,
+        after: Option<&WarningPlace>,
+        count_max: usize,
+    ) -> Result<Vec<Warning>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        Ok(self.rows(tenant, binding, |rows| {
+            let standing = rows.of.warnings.range((after.map_or(Unbounded, Excluded), Unbounded));
+            let standing = standing.map(|(_, warning)| warning);
+            let wanted = standing.filter(|warning| event.is_none_or(|event| warning.key.event == *event));
+            wanted.take(count_max).cloned().collect()
+        }))
+    }
+
     async fn journal(
         &self,
         tenant: &Tenant,
@@ -501,5 +533,6 @@ fn binding_snapshot(rows: &BindingData) -> Value {
         "outbox": rows.outbox.by_sequence.values().collect::<Vec<_>>(),
         "runs": rows.runs,
         "journal": rows.journal,
+        "warnings": rows.warnings.values().collect::<Vec<_>>(),
     })
 }

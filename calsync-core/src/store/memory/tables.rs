@@ -5,10 +5,13 @@
 
 use crate::binding::{Binding, BindingState};
 use crate::halt::Halt;
+use crate::hours::Warning;
 use crate::id::{AgentId, BindingId, OperationId, PlanId, RecordId, RemoteId, RemoteKey, Tenant, Version};
 use crate::model::{Record, State};
 use crate::store::own::OwnRow;
-use crate::store::{Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, Which};
+use crate::store::{
+    Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, WarningPlace, Which,
+};
 use chrono::{DateTime, Duration, Utc};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -155,6 +158,7 @@ pub(super) struct BindingData {
     pub(super) deselected: BTreeSet<(Which, String)>,
     pub(super) runs: Vec<RunRow>,
     pub(super) journal: Vec<JournalEntry>,
+    pub(super) warnings: BTreeMap<WarningPlace, Warning>,
 }
 
 #[derive(Clone, Debug, Default)]
