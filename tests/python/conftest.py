@@ -62,15 +62,20 @@ class FakeGoogle:
         return build("calendar", "v3", http=http, static_discovery=True, client_options=endpoint)
 
 
-@pytest.fixture(scope="session")
-def fake_google_program() -> str:
-    """The fake's program: FAKE_GOOGLE_BIN, or what cargo builds."""
-    if given := os.environ.get("FAKE_GOOGLE_BIN"):
+def program_of(name: str, variable: str) -> str:
+    """A program of the test kit: what the variable of the environment names, or what cargo builds."""
+    if given := os.environ.get(variable):
         return given
-    command = ["cargo", "build", "--package", "calsync-testkit", "--bin", "fake-google", "--message-format", "json"]
+    command = ["cargo", "build", "--package", "calsync-testkit", "--bin", name, "--message-format", "json"]
     built = subprocess.run(command, cwd=ROOT, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=900)
     artifacts = [json.loads(line) for line in built.stdout.splitlines()]
     return next(artifact["executable"] for artifact in artifacts if artifact.get("executable"))
+
+
+@pytest.fixture(scope="session")
+def fake_google_program() -> str:
+    """The fake's program: FAKE_GOOGLE_BIN, or what cargo builds."""
+    return program_of("fake-google", "FAKE_GOOGLE_BIN")
 
 
 @pytest.fixture

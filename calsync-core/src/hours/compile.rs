@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 
-/// The longest span that is compiled, in days: ten years.
-pub const SPAN_DAYS_MAX: i64 = 3_660;
+/// The longest span that is compiled, in days: a century, which takes some 2 MB.
+pub const SPAN_DAYS_MAX: i64 = 36_600;
 
 pub(super) const DAY: i64 = 86_400;
 

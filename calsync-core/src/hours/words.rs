@@ -276,7 +276,7 @@ impl Words {
             &[
                 ("date", &self.date(start.date())),
                 ("start", &self.time(start)),
-                ("end", &self.moment(end, start.date())),
+                ("end", &self.end(end, start.date())),
                 ("zone", zone.as_str()),
             ],
         );
@@ -304,20 +304,23 @@ impl Words {
             Reason::Leave => &self.leave,
         };
         let start = self.moment(part.wall_start, day);
-        let end = self.moment(part.wall_end, part.wall_start.date());
+        let end = self.end(part.wall_end, part.wall_start.date());
         fill(&self.part, &[("start", &start), ("end", &end), ("reason", reason)])
     }
 
-    /// A time, with its date where that is another than the one known. Midnight after the known date needs none.
+    /// A time, with its date where that is another than the one known.
     fn moment(&self, moment: NaiveDateTime, known: NaiveDate) -> String {
-        let midnight = moment.num_seconds_from_midnight() == 0 && known.succ_opt() == Some(moment.date());
-        match moment.date() == known || midnight {
-            true => self.time(moment),
-            false => {
-                let (date, time) = (self.date(moment.date()), self.time(moment));
-                fill(&self.moment, &[("date", &date), ("time", &time)])
-            }
+        if moment.date() == known {
+            return self.time(moment);
         }
+        let (date, time) = (self.date(moment.date()), self.time(moment));
+        fill(&self.moment, &[("date", &date), ("time", &time)])
+    }
+
+    /// The same of an end: the midnight after the known date needs no date.
+    fn end(&self, moment: NaiveDateTime, known: NaiveDate) -> String {
+        let midnight = moment.num_seconds_from_midnight() == 0 && known.succ_opt() == Some(moment.date());
+        if midnight { self.time(moment) } else { self.moment(moment, known) }
     }
 
     fn date(&self, date: NaiveDate) -> String {
