@@ -8,9 +8,10 @@
 //! midnight. Two rules of the zone are kept by [`Offsets::bound`](crate::calendar): a bound in a gap is the gap's end, and in an
 //! overlap a start takes the earlier and an end the later instant, so that nobody loses paid time.
 
-use super::schedule::{Layer, LayerKind, Period, Rota, Schedule};
+use super::rota::Rota;
+use super::schedule::{LayerKind, Period, Placed, Schedule, number_of};
 use crate::error::{Error, ErrorKind, Result};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
@@ -188,11 +189,6 @@ pub(super) fn instant(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(seconds, 0).unwrap_or(end)
 }
 
-/// Days since 1970.
-fn number_of(date: NaiveDate) -> i64 {
-    date.and_time(chrono::NaiveTime::MIN).and_utc().timestamp().div_euclid(DAY)
-}
-
 /// What is true of the time of a day that is no work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Nature {
@@ -246,7 +242,7 @@ pub(super) fn lay_out(rota: &Rota, span: Range<i64>) -> Stretches {
     ledger.days.reserve(usize::try_from(days.end - days.start).unwrap_or_default() + 1);
     for (at, schedule) in rota.schedules().iter().enumerate() {
         // `Rota::of` lets no more in than fit.
-        ledger.read(schedule, u8::try_from(at).unwrap_or(u8::MAX), rota.own(), &days);
+        ledger.read(schedule, u8::try_from(at).unwrap_or(u8::MAX), rota.placed(), &days);
     }
     for list in [&mut ledger.work, &mut ledger.absent, &mut ledger.leave, &mut ledger.holiday] {
         unite(list);
@@ -259,7 +255,7 @@ pub(super) fn lay_out(rota: &Rota, span: Range<i64>) -> Stretches {
 
 impl Ledger {
     /// Writes down the days of a schedule.
-    fn read(&mut self, schedule: &Schedule, at: u8, own: &[Layer], days: &Range<i64>) {
+    fn read(&mut self, schedule: &Schedule, at: u8, own: &[Placed], days: &Range<i64>) {
         let from = schedule.from().map_or(days.start, number_of).max(days.start);
         let until = schedule.until().map_or(days.end, |last| number_of(last) + 1).min(days.end);
         if from >= until {
@@ -268,7 +264,7 @@ impl Ledger {
         if self.days.last().is_some_and(|last| last.number == from) {
             self.days.pop();
         }
-        let layers = || schedule.layers().iter().chain(own);
+        let layers = || schedule.placed().iter().chain(own);
         let marks = marks(layers(), from..until);
         let offsets = schedule.offsets();
         let mut hint = 0;
@@ -287,6 +283,7 @@ impl Ledger {
             let mark = usize::try_from(number - from).ok().and_then(|at| marks.get(at).copied());
             let mark = mark.unwrap_or_default();
             let layer = |place: u32| (place > 0).then(|| layers().nth(place as usize - 1)).flatten();
+            let layer = |place: u32| layer(place).map(|placed| &placed.layer);
             let (instead, holiday) = (layer(mark.instead), layer(mark.holiday));
             let periods = match (instead, holiday) {
                 (Some(layer), _) | (None, Some(layer)) => layer.periods.as_slice(),
@@ -303,9 +300,8 @@ impl Ledger {
             };
             periods.iter().map(&mut resolve).for_each(&mut add);
             if mark.more {
-                let date = |date| number_of(date);
-                let today = layers().filter(|layer| (date(layer.from)..=date(layer.until)).contains(&number));
-                for layer in today {
+                let today = layers().filter(|placed| placed.days.contains(&number));
+                for layer in today.map(|placed| &placed.layer) {
                     match layer.kind {
                         LayerKind::Extra => layer.periods.iter().map(&mut resolve).for_each(&mut add),
                         LayerKind::Leave => {
@@ -382,11 +378,11 @@ impl Ledger {
 }
 
 /// What the layers do to each of these days; nothing at all where there are none.
-fn marks<'a>(layers: impl Iterator<Item = &'a Layer>, days: Range<i64>) -> Vec<Mark> {
+fn marks<'a>(layers: impl Iterator<Item = &'a Placed>, days: Range<i64>) -> Vec<Mark> {
     let mut marks = Vec::new();
-    for (place, layer) in (1u32..).zip(layers) {
-        let from = number_of(layer.from).max(days.start) - days.start;
-        let until = (number_of(layer.until) + 1).min(days.end) - days.start;
+    for (place, Placed { days: own, layer }) in (1u32..).zip(layers) {
+        let from = own.start.max(days.start) - days.start;
+        let until = own.end.min(days.end) - days.start;
         if from >= until {
             continue;
         }

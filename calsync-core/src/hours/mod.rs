@@ -27,9 +27,10 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A [`Draft`] is checked into a [`Schedule`] (`schedule.rs`), the schedules and the layers of a person are their [`Rota`], and compiled for a
+//! A [`Draft`] is checked into a [`Schedule`] (`schedule.rs`), the schedules and the layers of a person are their [`Rota`] (`rota.rs`), and compiled for a
 //! span of time they are [`Hours`] (`compile.rs`). Hours answer for an appointment ([`Hours::check`], `check.rs`), for a series
-//! ([`Hours::check_series`], `series.rs`), and with free time ([`Hours::free_slots`], `slots.rs`). [`settle`] says which warnings are new and which are no
+//! ([`Hours::check_series`], `series.rs`), and with free time ([`Hours::free_slots`], `slots.rs`). [`Subject::judge`] asks all
+//! that there is to ask about one appointment or series (`judge.rs`), [`settle`] says which warnings are new and which are no
 //! longer true (`warnings.rs`), and [`Words`] puts them into a sentence (`words.rs`).
 //!
 //! Nothing here waits, stores, or asks for the time, and an answer never stops anything. The rules, and what is not done, are in
@@ -37,6 +38,8 @@
 
 mod check;
 mod compile;
+mod judge;
+mod rota;
 mod schedule;
 mod series;
 mod slots;
@@ -49,9 +52,11 @@ mod tests;
 
 pub use check::{Check, LENGTH_DAYS_MAX, PARTS_MAX, Part, Skip, Verdict};
 pub use compile::{Hours, Reason, SPAN_DAYS_MAX};
+pub use judge::Subject;
+pub use rota::{Rota, SCHEDULES_MAX};
 pub use schedule::{
-    DAY_PERIODS_MAX, Draft, LAYERS_MAX, Layer, LayerKind, PERIOD_MINUTES_MAX, Period, Refused, Rota,
-    SCHEDULES_MAX, Schedule, ScheduleVersion, Weekly,
+    DAY_PERIODS_MAX, Draft, LAYERS_MAX, Layer, LayerKind, PERIOD_MINUTES_MAX, Period, Refused, Schedule,
+    ScheduleVersion, Weekly,
 };
 pub use series::{Changed, HORIZON_MONTHS, LISTED_MAX, SeriesCheck, Visit, horizon, visits};
 pub use slots::{SLOTS_MAX, SlotQuestion, Slots, Source};

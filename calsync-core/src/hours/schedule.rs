@@ -3,7 +3,7 @@
 //! A schedule is read once and is right from then on: whatever is empty, overlaps or cannot be told is refused here, with the place and
 //! the reason, so that nothing that asks a schedule has to doubt it. It does not change; a change is another schedule with another
 //! version. What many people share (the week of a team, a country's holidays) is one [`Schedule`] behind an [`Arc`]; what is a
-//! person's own (leave, a swapped day) is added by their [`Rota`].
+//! person's own (leave, a swapped day) is added by their [`Rota`](super::Rota).
 //!
 //! Periods are minutes on the clock of the wall, counted from midnight: 540 is nine o'clock on every day, also on the one that has
 //! only 23 hours. What is past 1440 is on the next day, and still belongs to the day on which the period begins.
@@ -15,6 +15,7 @@ use chrono::{NaiveDate, Weekday};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -24,8 +25,6 @@ pub const PERIOD_MINUTES_MAX: u32 = DAY_MINUTES;
 pub const DAY_PERIODS_MAX: usize = 24;
 /// How many layers a schedule, and a person on top of it, may have: decades of leave.
 pub const LAYERS_MAX: usize = 10_000;
-/// How many schedules a person may have one after the other.
-pub const SCHEDULES_MAX: usize = 200;
 
 pub(super) const DAY_MINUTES: u32 = 1440;
 
@@ -180,7 +179,7 @@ impl ScheduleVersion {
     }
 
     /// Of what something says: the beginning of its hash.
-    fn of(content: &impl Serialize) -> Self {
+    pub(super) fn of(content: &impl Serialize) -> Self {
         let mut hash = Sha256::new();
         // What is hashed has no maps whose keys are no strings, the one thing that JSON cannot write.
         hash.update(serde_json::to_vec(content).unwrap_or_default());
@@ -211,7 +210,7 @@ pub struct Refused {
 }
 
 impl Refused {
-    fn new(place: impl Into<String>, reason: &'static str) -> Self {
+    pub(super) fn new(place: impl Into<String>, reason: &'static str) -> Self {
         Self { place: place.into(), reason }
     }
 }
@@ -376,7 +375,7 @@ pub struct Schedule {
     offsets: Arc<Offsets>,
     /// Of each day from Monday on, in order, none touching another.
     week: [Vec<Period>; 7],
-    layers: Vec<Layer>,
+    layers: Vec<Placed>,
     from: Option<NaiveDate>,
     until: Option<NaiveDate>,
     version: ScheduleVersion,
@@ -394,8 +393,8 @@ impl Schedule {
     }
 
     /// What differs from the week.
-    pub fn layers(&self) -> &[Layer] {
-        &self.layers
+    pub fn layers(&self) -> impl Iterator<Item = &Layer> {
+        self.layers.iter().map(|placed| &placed.layer)
     }
 
     /// The first day that it holds for.
@@ -417,6 +416,10 @@ impl Schedule {
         &self.offsets
     }
 
+    pub(super) fn placed(&self) -> &[Placed] {
+        &self.layers
+    }
+
     pub(super) fn week(&self) -> &[Vec<Period>; 7] {
         &self.week
     }
@@ -428,7 +431,7 @@ impl Schedule {
         Draft {
             zone: self.zone.to_string(),
             weekly: weekly.collect(),
-            layers: self.layers.clone(),
+            layers: self.layers().cloned().collect(),
             from: self.from,
             until: self.until,
             version,
@@ -458,78 +461,6 @@ impl PartialEq for Schedule {
 }
 
 impl Eq for Schedule {}
-
-/// What one person works by: shared schedules, one after the other, and layers of their own on top of them.
-///
-/// A person who moves, or travels, has a schedule in each zone. Own layers come after the schedule's: of two overrides on a
-/// day the person's holds. Their dates are those of the schedule that holds on the day.
-#[derive(Clone, Debug)]
-pub struct Rota(Arc<Parts>);
-
-#[derive(Debug)]
-struct Parts {
-    schedules: Vec<Arc<Schedule>>,
-    own: Vec<Layer>,
-    version: ScheduleVersion,
-}
-
-impl Rota {
-    /// One schedule, and nothing of one's own.
-    pub fn new(schedule: impl Into<Arc<Schedule>>) -> Self {
-        let schedule = schedule.into();
-        let version = schedule.version.clone();
-        Self(Arc::new(Parts { schedules: vec![schedule], own: Vec::new(), version }))
-    }
-
-    /// Schedules that hold one after the other, in any order, and layers of one's own. `version` is the CRM's name for all of it;
-    /// `None` to be named after what it says.
-    ///
-    /// # Errors
-    /// Two schedules that hold on the same day, a layer that cannot be taken as it is, or too many of either.
-    pub fn of(
-        schedules: impl IntoIterator<Item = Arc<Schedule>>,
-        own: impl IntoIterator<Item = Layer>,
-        version: Option<ScheduleVersion>,
-    ) -> Result<Self, Refused> {
-        let mut schedules: Vec<Arc<Schedule>> = schedules.into_iter().collect();
-        if schedules.len() > SCHEDULES_MAX {
-            return Err(Refused::new(format!("schedule {}", SCHEDULES_MAX + 1), "too many schedules"));
-        }
-        schedules.sort_by_key(|schedule| schedule.from);
-        for pair in schedules.windows(2) {
-            let apart = pair[0].until.zip(pair[1].from).is_some_and(|(until, from)| until < from);
-            if !apart {
-                let from = pair[1].from.map_or("always".to_owned(), |from| format!("from {from}"));
-                let place = format!("the schedule that holds {from}");
-                return Err(Refused::new(place, "the one before it still holds then"));
-            }
-        }
-        let own = check_layers(own.into_iter().collect())?;
-        let version = version.unwrap_or_else(|| match (schedules.as_slice(), own.as_slice()) {
-            ([one], []) => one.version.clone(),
-            _ => {
-                let versions: Vec<&ScheduleVersion> = schedules.iter().map(|one| &one.version).collect();
-                ScheduleVersion::of(&(versions, &own))
-            }
-        });
-        Ok(Self(Arc::new(Parts { schedules, own, version })))
-    }
-
-    /// The schedules, by when they begin to hold.
-    pub fn schedules(&self) -> &[Arc<Schedule>] {
-        &self.0.schedules
-    }
-
-    /// The layers of one's own.
-    pub fn own(&self) -> &[Layer] {
-        &self.0.own
-    }
-
-    /// Names this state of it.
-    pub fn version(&self) -> &ScheduleVersion {
-        &self.0.version
-    }
-}
 
 const WEEK: [Weekday; 7] =
     [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
@@ -584,7 +515,21 @@ fn reaches_into(day: &[Period], next: &[Period]) -> Result<(), (String, &'static
     }
 }
 
-fn check_layers(mut layers: Vec<Layer>) -> Result<Vec<Layer>, Refused> {
+/// A layer with its days as numbers, so that whoever looks for those of one day does no arithmetic of dates.
+#[derive(Clone, Debug)]
+pub(super) struct Placed {
+    /// Days since 1970.
+    pub(super) days: Range<i64>,
+    pub(super) layer: Layer,
+}
+
+/// Days since 1970.
+pub(super) fn number_of(date: NaiveDate) -> i64 {
+    date.signed_duration_since(NaiveDate::default()).num_days()
+}
+
+/// Layers of which each is possible, with its periods in order.
+pub(super) fn check_layers(mut layers: Vec<Layer>) -> Result<Vec<Placed>, Refused> {
     if layers.len() > LAYERS_MAX {
         return Err(Refused::new(format!("layer {}", LAYERS_MAX + 1), "too many layers"));
     }
@@ -606,5 +551,6 @@ fn check_layers(mut layers: Vec<Layer>) -> Result<Vec<Layer>, Refused> {
                 .map_err(|(of, reason)| refused(&format!(", {of}"), reason))?;
         }
     }
-    Ok(layers)
+    let placed = |layer: Layer| Placed { days: number_of(layer.from)..number_of(layer.until) + 1, layer };
+    Ok(layers.into_iter().map(placed).collect())
 }

@@ -1,6 +1,6 @@
 //! Who knows when people work.
 
-use super::schedule::Rota;
+use super::rota::Rota;
 use crate::error::Result;
 use crate::id::{AgentId, Tenant};
 use async_trait::async_trait;

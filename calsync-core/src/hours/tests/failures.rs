@@ -63,9 +63,10 @@ fn calcom_12137_a_notice_that_ends_on_the_day_of_change_shifts_nothing() {
         instant("2023-10-29T00:00:00Z")..instant("2023-11-30T00:00:00Z")
     });
     let hours = hours.expect("short");
-    let source =
-        Source { name: "calendar".into(), as_of: instant("2023-10-29T16:00:00Z"), busy: Vec::new() };
-    for (days, first) in [(6, "2023-11-04T16:00:00Z"), (7, "2023-11-05T16:00:00Z"), (8, "2023-11-06T16:00:00Z")] {
+    let source = Source { name: "calendar".into(), as_of: instant("2023-10-29T16:00:00Z"), busy: Vec::new() };
+    for (days, first) in
+        [(6, "2023-11-04T16:00:00Z"), (7, "2023-11-05T16:00:00Z"), (8, "2023-11-06T16:00:00Z")]
+    {
         let window = instant("2023-10-29T00:00:00Z")..instant("2023-11-30T00:00:00Z");
         let mut question = SlotQuestion::new(window, Duration::hours(1));
         question.notice = Duration::days(days);
@@ -94,8 +95,11 @@ fn calcom_10254_an_override_late_in_the_day_is_on_its_own_day_though_it_is_the_n
     judge(&york, "2023-07-21T10:00:00", 60, "outside; 07-21 10:00 to 07-21 11:00 before_start");
     judge(&york, "2023-07-20T10:00:00", 60, "inside");
     judge(&york, "2023-07-22T10:00:00", 60, "outside; 07-22 10:00 to 07-22 11:00 day_off");
-    let amsterdam = week("Europe/Amsterdam", &WORKDAYS, &["09:00-17:00"])
-        .layer(layer(Override, "2023-05-13", &["00:00-00:15"]));
+    let amsterdam = week("Europe/Amsterdam", &WORKDAYS, &["09:00-17:00"]).layer(layer(
+        Override,
+        "2023-05-13",
+        &["00:00-00:15"],
+    ));
     judge(&amsterdam, "2023-05-13T00:00:00", 15, "inside");
     judge(&amsterdam, "2023-05-12T09:00:00", 480, "inside");
 }
@@ -116,7 +120,9 @@ fn calcom_24843_the_hour_before_midnight_is_there_on_the_night_of_the_change() {
 #[test]
 fn calcom_skipped_test_a_weekend_of_change_has_as_many_hours_of_work_as_any_other() {
     let zone = "Europe/London";
-    for (first, second) in [("2023-10-28", "2023-10-29"), ("2023-03-25", "2023-03-26"), ("2023-06-03", "2023-06-04")] {
+    for (first, second) in
+        [("2023-10-28", "2023-10-29"), ("2023-03-25", "2023-03-26"), ("2023-06-03", "2023-06-04")]
+    {
         let hours = Hours::compile(&rota(week(zone, &[Sat, Sun], &["09:00-17:00"])), {
             let from = instant(&format!("{first}T00:00:00Z"));
             from..from + Duration::days(2)
@@ -143,7 +149,12 @@ fn calcom_skipped_test_a_weekend_of_change_has_as_many_hours_of_work_as_any_othe
 fn nettu_a_shift_over_midnight_is_a_shift() {
     let nights = week("Europe/Oslo", &WORKDAYS, &["22:00-06:00"]);
     judge(&nights, "2026-11-24T01:00:00", 60, "inside");
-    judge(&nights, "2026-11-23T21:00:00", 600, "partly_outside; 11-23 21:00 to 11-23 22:00 before_start; 11-24 06:00 to 11-24 07:00 before_start");
+    judge(
+        &nights,
+        "2026-11-23T21:00:00",
+        600,
+        "partly_outside; 11-23 21:00 to 11-23 22:00 before_start; 11-24 06:00 to 11-24 07:00 before_start",
+    );
 }
 
 #[test]
@@ -178,7 +189,8 @@ fn halo_the_notice_says_which_appointment_which_part_and_which_occurrence() {
 
 #[test]
 fn one_pattern_has_split_shifts_other_days_and_a_zone_of_its_own_where_others_have_one_start_and_end() {
-    let mixed = week("Asia/Kathmandu", &[Mon], &["07:00-11:00", "16:15-20:45"]).every([Tue], periods(&["12:00-13:00"]));
+    let mixed = week("Asia/Kathmandu", &[Mon], &["07:00-11:00", "16:15-20:45"])
+        .every([Tue], periods(&["12:00-13:00"]));
     on_day(mixed.clone(), "2026-11-23", &["01:15–05:15", "10:30–15:00"]);
     on_day(mixed, "2026-11-24", &["06:15–07:15"]);
 }

@@ -1,6 +1,7 @@
 //! Hours of a few people against appointments, as tables.
 
 mod failures;
+mod judge;
 mod refused;
 mod rules;
 mod saying;
@@ -70,7 +71,8 @@ fn say(check: &Check) -> String {
 #[track_caller]
 fn judge(draft: &Draft, start: &str, minutes: i64, expected: &str) {
     let zone = Zone::new(&draft.zone).expect("a zone");
-    let when = When::timed(start.parse().expect("a time"), Duration::minutes(minutes), &zone).expect("resolves");
+    let when =
+        When::timed(start.parse().expect("a time"), Duration::minutes(minutes), &zone).expect("resolves");
     let span = when.start_instant().expect("resolves")..when.end_instant().expect("resolves");
     judge_instants(&rota(draft.clone()), span, expected);
 }

@@ -21,9 +21,16 @@ fn a_bad_schedule_is_refused_with_the_place_and_the_reason() {
     );
     refused(monday(1440, 1500), "weekly period 1 (Mon 24:00–01:00+1): it begins on a later day than its own");
     refused(monday(0, 1441), "weekly period 1 (Mon 00:00–00:01+1): it is longer than a day");
-    refused(monday(u32::MAX, u32::MAX), "weekly period 1 (Mon 71582788:15–04:15+2982616): it begins on a later day than its own");
-    refused(monday(540, 720).every([Mon], [Period::new(700, 800)]), "Mon 09:00–12:00 and 11:40–13:20: they overlap");
-    let night = Draft::new("UTC").every([Sun], periods(&["22:00-06:00"])).every([Mon], periods(&["05:59-09:00"]));
+    refused(
+        monday(u32::MAX, u32::MAX),
+        "weekly period 1 (Mon 71582788:15–04:15+2982616): it begins on a later day than its own",
+    );
+    refused(
+        monday(540, 720).every([Mon], [Period::new(700, 800)]),
+        "Mon 09:00–12:00 and 11:40–13:20: they overlap",
+    );
+    let night =
+        Draft::new("UTC").every([Sun], periods(&["22:00-06:00"])).every([Mon], periods(&["05:59-09:00"]));
     refused(night, "Sun 22:00–06:00+1 and 05:59–09:00 of the next day: they overlap");
     refused(
         Draft::new("UTC").valid(Some(date("2026-12-02")), Some(date("2026-12-01"))),
@@ -67,11 +74,13 @@ fn too_many_of_anything_are_refused_at_once() {
 
 #[test]
 fn two_schedules_of_one_person_do_not_hold_on_one_day() {
-    let [first, second] = [(None, Some("2026-12-02")), (Some("2026-12-02"), None)].map(|(from, until)| {
-        office().valid(from.map(date), until.map(date)).check().expect("good").into()
-    });
+    let [first, second] = [(None, Some("2026-12-02")), (Some("2026-12-02"), None)]
+        .map(|(from, until)| office().valid(from.map(date), until.map(date)).check().expect("good").into());
     let refused = Rota::of([second, first], [], None).expect_err("both hold on one day");
-    assert_eq!(refused.to_string(), "the schedule that holds from 2026-12-02: the one before it still holds then");
+    assert_eq!(
+        refused.to_string(),
+        "the schedule that holds from 2026-12-02: the one before it still holds then"
+    );
 }
 
 #[test]
@@ -82,7 +91,12 @@ fn days_without_end_cost_no_more_than_the_span_that_is_asked_for() {
         .collect();
     draft.from = Some(NaiveDate::MIN);
     draft.until = Some(NaiveDate::MAX);
-    judge(&draft, "2026-12-01T12:00:00", 60, "outside; 12-01 12:00 to 12-01 12:30 leave; 12-01 12:30 to 12-01 13:00 break");
+    judge(
+        &draft,
+        "2026-12-01T12:00:00",
+        60,
+        "outside; 12-01 12:00 to 12-01 12:30 leave; 12-01 12:30 to 12-01 13:00 break",
+    );
 }
 
 #[test]
@@ -96,7 +110,9 @@ fn what_is_read_is_checked_and_what_is_written_is_read_back() {
     let bad = text.replace("720}]", "9}]").replace("\"end\":720},", "\"end\":539},");
     let refused = serde_json::from_str::<Schedule>(&bad).expect_err("bad").to_string();
     assert!(refused.starts_with("weekly period 1 (Tue 09:00–08:59): it ends before it begins"), "{refused}");
-    assert!(serde_json::from_str::<Schedule>(&text.replace("\"from\":\"2026-01", "\"form\":\"2026-01")).is_err());
+    assert!(
+        serde_json::from_str::<Schedule>(&text.replace("\"from\":\"2026-01", "\"form\":\"2026-01")).is_err()
+    );
 }
 
 #[test]
@@ -118,12 +134,17 @@ fn a_version_is_the_crms_or_names_what_the_schedule_says() {
 
 #[test]
 fn times_of_day_are_read_as_people_write_them() {
-    for (text, start, end) in
-        [("9:00-17:30", 540, 1050), ("22:00–06:00", 1320, 1800), ("00:00-24:00", 0, 1440), ("08:00-08:00", 480, 1920)]
-    {
+    for (text, start, end) in [
+        ("9:00-17:30", 540, 1050),
+        ("22:00–06:00", 1320, 1800),
+        ("00:00-24:00", 0, 1440),
+        ("08:00-08:00", 480, 1920),
+    ] {
         assert_eq!(text.parse::<Period>(), Ok(Period::new(start, end)), "{text}");
     }
-    for text in ["", "9-17", "09:00", "09:60-10:00", "25:00-26:00", "24:00-25:00", "-1:00-02:00", "+9:00-10:00"] {
+    for text in
+        ["", "9-17", "09:00", "09:60-10:00", "25:00-26:00", "24:00-25:00", "-1:00-02:00", "+9:00-10:00"]
+    {
         assert!(text.parse::<Period>().is_err(), "{text}");
     }
 }

@@ -5,9 +5,8 @@ use LayerKind::{Extra, Holiday, Leave, Override};
 
 #[test]
 fn c20_every_reason_is_told_with_its_times_on_the_wall() {
-    let office = office()
-        .layer(layer(Holiday, "2026-12-25", &[]))
-        .layer(layer(Leave, "2026-12-21..2026-12-22", &[]));
+    let office =
+        office().layer(layer(Holiday, "2026-12-25", &[])).layer(layer(Leave, "2026-12-21..2026-12-22", &[]));
     // 2026-12-01 is a Tuesday.
     judge(&office, "2026-12-01T09:00:00", 180, "inside");
     judge(&office, "2026-12-01T08:00:00", 90, "partly_outside; 12-01 08:00 to 12-01 09:00 before_start");
@@ -53,12 +52,7 @@ fn a_night_belongs_to_the_day_on_which_it_begins() {
     judge(&on_leave, "2026-11-24T03:00:00", 60, "inside");
     // Leave at times is of these times, whichever day's work they are in.
     let away = nights.clone().layer(layer(Leave, "2026-11-24", &["00:00-24:00"]));
-    judge(
-        &away,
-        "2026-11-23T23:00:00",
-        120,
-        "partly_outside; 11-24 00:00 to 11-24 01:00 leave",
-    );
+    judge(&away, "2026-11-23T23:00:00", 120, "partly_outside; 11-24 00:00 to 11-24 01:00 leave");
     // A holiday takes its own night.
     let holiday = nights.layer(layer(Holiday, "2026-11-27", &[]));
     judge(&holiday, "2026-11-28T03:00:00", 60, "outside; 11-28 03:00 to 11-28 04:00 holiday");
@@ -80,9 +74,8 @@ fn leave_comes_before_an_override_an_override_before_a_holiday_and_a_holiday_bef
     let closed = office().layer(layer(Override, "2026-12-24", &[]));
     judge(&closed, "2026-12-24T10:00:00", 60, "outside; 12-24 10:00 to 12-24 11:00 day_off");
     // The order in the list says nothing about the kinds, and decides between two of one kind.
-    let reversed = office()
-        .layer(layer(Override, day, &["14:00-20:00"]))
-        .layer(layer(Holiday, day, &["09:00-11:00"]));
+    let reversed =
+        office().layer(layer(Override, day, &["14:00-20:00"])).layer(layer(Holiday, day, &["09:00-11:00"]));
     judge(&reversed, "2026-12-25T18:00:00", 60, "inside");
     let corrected = swapped.layer(layer(Override, day, &["08:00-09:00"]));
     judge(&corrected, "2026-12-25T18:00:00", 60, "outside; 12-25 18:00 to 12-25 19:00 after_end");
@@ -151,7 +144,8 @@ fn a_person_who_moves_has_a_schedule_in_each_zone() {
     judge(["2026-12-01T21:00:00Z", "2026-12-01T22:00:00Z"], "inside");
     judge(["2026-12-02T09:00:00Z", "2026-12-02T10:00:00Z"], "inside");
     // The last day in New York ends where the first in Lisbon begins.
-    let night = "partly_outside; 12-01 17:00 to 12-01 19:00 after_end; 12-02 00:00 to 12-02 09:00 before_start";
+    let night =
+        "partly_outside; 12-01 17:00 to 12-01 19:00 after_end; 12-02 00:00 to 12-02 09:00 before_start";
     judge(["2026-12-01T21:00:00Z", "2026-12-02T10:00:00Z"], night);
     let leave = "outside; 12-03 10:00 to 12-03 11:00 leave";
     judge(["2026-12-03T10:00:00Z", "2026-12-03T11:00:00Z"], leave);

@@ -20,7 +20,8 @@ fn each_language_says_it_in_its_own_words_with_the_times_of_the_schedule() {
         "Atenção: este compromisso está, total ou parcialmente, fora do horário de trabalho do agente. Ketel, terça-feira, 1 de \
          dezembro de 2026, 16:00–19:00 (America/New_York): 17:00–19:00 depois do fim do dia de trabalho."
     );
-    for (tag, words) in [("en-GB", Words::english()), ("nl", Words::dutch()), ("pt_BR", Words::portuguese())] {
+    for (tag, words) in [("en-GB", Words::english()), ("nl", Words::dutch()), ("pt_BR", Words::portuguese())]
+    {
         assert_eq!(Words::of_language(tag), Some(words));
     }
     assert_eq!(Words::of_language("tlh"), None);
@@ -62,7 +63,10 @@ fn a_title_is_somebody_elses_text_and_nothing_is_said_where_there_is_nothing_to_
     assert_eq!(said(Some("a {when} b")), "! a {when} b {nobody} { {when");
     assert_eq!(said(Some("two\r\nlines\u{202e}\u{7}")), "! two  lines {nobody} { {when");
     assert_eq!(said(Some(" ")), "! Appointment {nobody} { {when");
-    assert_eq!(said(Some(&"x".repeat(500))), format!("! {}… {{nobody}} {{ {{when", "x".repeat(TITLE_CHARS_MAX)));
+    assert_eq!(
+        said(Some(&"x".repeat(500))),
+        format!("! {}… {{nobody}} {{ {{when", "x".repeat(TITLE_CHARS_MAX))
+    );
     let hours = compile(office(), "2026-12-01..2026-12-20");
     let inside = hours.check(instant("2026-12-01T15:00:00Z"), instant("2026-12-01T16:00:00Z"));
     assert_eq!(words.warning(None, &inside), None);

@@ -24,7 +24,8 @@ fn each_occurrence_is_judged_for_itself_and_the_horizon_is_eighteen_months() {
     let hours = Hours::compile(&rota(office()), window).expect("short");
     let found = hours.check_series(visits, LISTED_MAX);
     assert_eq!((found.looked_at, found.outside), (78, 5));
-    let listed: Vec<String> = found.listed.iter().map(|(slot, check)| format!("{slot} {}", say(check))).collect();
+    let listed: Vec<String> =
+        found.listed.iter().map(|(slot, check)| format!("{slot} {}", say(check))).collect();
     assert_eq!(
         listed,
         [
@@ -41,9 +42,8 @@ fn each_occurrence_is_judged_for_itself_and_the_horizon_is_eighteen_months() {
 fn changed_occurrences_are_judged_as_they_are_and_cancelled_ones_not_at_all() {
     let daily = series("2026-12-01T18:00:00", "America/New_York", "RRULE:FREQ=DAILY;COUNT=4");
     let window = instant("2026-12-01T00:00:00Z")..instant("2027-01-01T00:00:00Z");
-    let moved = |start: &str| {
-        Changed::Moved { start: instant(start), end: instant(start) + Duration::hours(1) }
-    };
+    let moved =
+        |start: &str| Changed::Moved { start: instant(start), end: instant(start) + Duration::hours(1) };
     let changed = BTreeMap::from([
         (slot("2026-12-01T23:00:00Z"), moved("2026-12-01T15:00:00Z")),
         (slot("2026-12-02T23:00:00Z"), Changed::Gone),
@@ -72,7 +72,8 @@ fn what_is_beyond_the_list_is_counted_and_said_from_where() {
 
 #[test]
 fn a_series_that_cannot_be_followed_to_the_end_says_so() {
-    let never = series("2026-12-01T18:00:00", "UTC", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30").work_max(50);
+    let never =
+        series("2026-12-01T18:00:00", "UTC", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30").work_max(50);
     let window = instant("2026-12-01T00:00:00Z")..instant("9999-12-01T00:00:00Z");
     assert_eq!(visits(&never, Duration::hours(1), window, &BTreeMap::new()), Err(crate::calendar::Truncated));
 }

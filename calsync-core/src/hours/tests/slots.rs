@@ -16,7 +16,8 @@ fn source(as_of: &str, busy: &[[&str; 2]]) -> Source {
 /// Starts on 1 December in New York.
 fn starts(question: &SlotQuestion, busy: &[[&str; 2]]) -> String {
     let hours = compile(office(), "2026-12-01..2026-12-02");
-    let found = hours.free_slots(question, &[source(NOW, busy)], instant(NOW), Duration::hours(1)).expect("fresh");
+    let found =
+        hours.free_slots(question, &[source(NOW, busy)], instant(NOW), Duration::hours(1)).expect("fresh");
     let zone = Zone::new("America/New_York").expect("a zone");
     let starts = found.slots.iter().map(|slot| {
         assert_eq!(slot.end - slot.start, question.duration);
@@ -37,14 +38,18 @@ fn free_time_is_work_that_nothing_is_in() {
     assert_eq!(starts(&day(60), &[["10:00", "11:00"], ["13:30", "15:00"]]), "09:00 11:00 15:00 16:00");
     assert_eq!(starts(&day(90), &[]), "09:00 10:30 13:00 14:30");
     // Appointments in any order, over one another, without a length, and beyond the day.
-    let messy = [["15:00", "23:00"], ["08:00", "10:30"], ["09:30", "10:00"], ["11:00", "11:00"], ["14:00", "13:00"]];
+    let messy =
+        [["15:00", "23:00"], ["08:00", "10:30"], ["09:30", "10:00"], ["11:00", "11:00"], ["14:00", "13:00"]];
     assert_eq!(starts(&day(30), &messy), "10:30 11:00 11:30 13:00 13:30 14:00 14:30");
 }
 
 #[test]
 fn steps_buffers_notice_and_the_number_wanted_are_kept() {
     let stepped = SlotQuestion { step: Duration::minutes(30), ..day(60) };
-    assert_eq!(starts(&stepped, &[["10:00", "10:30"]]), "09:00 10:30 11:00 13:00 13:30 14:00 14:30 15:00 15:30 16:00");
+    assert_eq!(
+        starts(&stepped, &[["10:00", "10:30"]]),
+        "09:00 10:30 11:00 13:00 13:30 14:00 14:30 15:00 15:30 16:00"
+    );
     let buffered = SlotQuestion { before: Duration::minutes(15), after: Duration::minutes(10), ..day(60) };
     assert_eq!(starts(&buffered, &[["10:00", "10:30"], ["14:45", "15:00"]]), "11:00 13:00 16:00");
     // A buffer keeps a distance to appointments and not to the end of work.
@@ -86,7 +91,8 @@ fn a_source_that_is_too_old_or_missing_ends_the_question_and_says_how_old_it_is(
 fn time_without_a_schedule_is_not_free_and_lengths_that_cannot_be_are_refused() {
     let bounded = compile(office().valid(Some(date("2026-12-02")), None), "2026-12-01..2026-12-03");
     let now = instant(NOW);
-    let ask = |question: &SlotQuestion| bounded.free_slots(question, &[source(NOW, &[])], now, Duration::hours(1));
+    let ask =
+        |question: &SlotQuestion| bounded.free_slots(question, &[source(NOW, &[])], now, Duration::hours(1));
     assert_eq!(ask(&day(60)).expect("fresh").slots, []);
     for question in [
         day(0),

@@ -15,7 +15,11 @@ impl Desk {
             let name = |warning: &Warning| {
                 let WarningKey { person, event, occurrence, version } = &warning.key;
                 let occurrence = occurrence.map(|slot| format!(" {slot}")).unwrap_or_default();
-                assert_eq!(warning.check.version.as_ref(), Some(version), "it is true at the version it names");
+                assert_eq!(
+                    warning.check.version.as_ref(),
+                    Some(version),
+                    "it is true at the version it names"
+                );
                 format!("{person} {event}{occurrence} {version}")
             };
             warnings.iter().map(name).collect()
@@ -47,7 +51,10 @@ fn c20_a_warning_is_raised_once_and_withdrawn_when_it_is_no_longer_true() {
     assert_eq!(desk.run([meeting("v1", 21)]), [visit.clone(), nothing(), nothing()]);
     assert_eq!(desk.run([meeting("v1", 21)]), [nothing(), nothing(), visit.clone()]);
     // A run that looks at other things changes nothing.
-    assert_eq!(desk.run([Judged::nothing("amy", "other"), Judged::nothing("bob", "visit")]), [nothing(), nothing(), visit.clone()]);
+    assert_eq!(
+        desk.run([Judged::nothing("amy", "other"), Judged::nothing("bob", "visit")]),
+        [nothing(), nothing(), visit.clone()]
+    );
     // Moved, and outside still: nobody is told again, and what is stored is true.
     assert_eq!(desk.run([meeting("v1", 23)]), [nothing(), nothing(), visit.clone()]);
     assert_eq!(desk.standing[0].check.verdict, Verdict::Outside);
@@ -89,7 +96,11 @@ fn c20_occurrences_that_were_not_looked_at_or_not_listed_keep_their_warnings() {
     let said = desk.run([series("v2", "2026-12-02T00:00:00Z", 1)]);
     assert_eq!(said, [vec![name("20261208", "v2")], vec![second, third], vec![first.clone()]]);
     // The series became a single appointment within hours.
-    let single = Judged::one("amy", "round", hours("v2").check(instant("2026-12-01T15:00:00Z"), instant("2026-12-01T16:00:00Z")));
+    let single = Judged::one(
+        "amy",
+        "round",
+        hours("v2").check(instant("2026-12-01T15:00:00Z"), instant("2026-12-01T16:00:00Z")),
+    );
     assert_eq!(desk.run([single]), [nothing(), vec![first, name("20261208", "v2")], nothing()]);
 }
 
