@@ -8,13 +8,10 @@
 use super::run::Pass;
 use super::{Engine, Shared};
 use crate::binding::{Binding, HoursJudged};
-use crate::error::{Error, ErrorKind, Result};
-use crate::hours::{
-    Changed, Check, Hours, Judged, LISTED_MAX, Rota, SeriesCheck, Skip, Warning, WarningKey, horizon, settle,
-    visits,
-};
+use crate::error::{ErrorKind, Result};
+use crate::hours::{Finding, Hours, Judged, Rota, Warning, WarningKey, find, horizon, settle};
 use crate::id::{AgentId, RecordId, Tenant};
-use crate::model::{Appointment, Fields, Slot, State};
+use crate::model::{Appointment, Fields, State, Status};
 use crate::plan::Row;
 use crate::store::{Batch, Link, WarningPlace, Which};
 use chrono::{DateTime, Utc};
@@ -50,13 +47,6 @@ impl Touched {
         let touched = std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner));
         (touched.len() <= TOUCHED_MAX).then_some(touched)
     }
-}
-
-/// What was found out about an appointment, with its title.
-#[derive(Debug)]
-enum Finding {
-    One(Check),
-    Series(SeriesCheck),
 }
 
 impl Shared {
@@ -100,45 +90,9 @@ impl Engine {
         let Some(rota) = self.shared.rota(&self.tenant, agent).await? else { return Ok(None) };
         let window = horizon(self.shared.clock.now());
         let hours = Hours::compile(&rota, window.clone())?;
-        let found = judge(&hours, &window, appointment, &BTreeMap::new(), Some(agent.as_str()))?;
-        Ok(found.and_then(|found| self.shared.sentence(appointment.summary.as_deref(), &found)))
+        let found = find(&hours, &window, appointment, &BTreeMap::new(), Some(agent.as_str()))?;
+        Ok(found.and_then(|found| found.said(&self.shared.words, appointment.summary.as_deref())))
     }
-}
-
-impl Shared {
-    fn sentence(&self, title: Option<&str>, found: &Finding) -> Option<String> {
-        match found {
-            Finding::One(check) => self.words.warning(title, check),
-            Finding::Series(checked) => self.words.series_warning(title, checked),
-        }
-    }
-}
-
-/// Judges an appointment; `None` where it is one that is not judged.
-fn judge(
-    hours: &Hours,
-    window: &Range<DateTime<Utc>>,
-    appointment: &Appointment,
-    changed: &BTreeMap<Slot, Changed>,
-    own: Option<&str>,
-) -> Result<Option<Finding>> {
-    let skipped = Skip::of(appointment, own).is_some();
-    let (start, end) = (appointment.when.start_instant()?, appointment.when.end_instant()?);
-    if appointment.recurrence.is_empty() {
-        let judged = !skipped && end > window.start;
-        return Ok(judged.then(|| Finding::One(hours.check(start, end))));
-    }
-    if skipped && changed.is_empty() {
-        return Ok(None);
-    }
-    let series = crate::calendar::Series::of(&appointment.when, &appointment.recurrence)?;
-    let mut visits = visits(&series, end - start, window.clone(), changed).map_err(|truncated| {
-        Error::new(ErrorKind::Limit, "the series is too long to be looked at").with("why", truncated)
-    })?;
-    if skipped {
-        visits.retain(|visit| changed.contains_key(&visit.slot));
-    }
-    Ok(Some(Finding::Series(hours.check_series(visits, LISTED_MAX))))
 }
 
 /// One look at appointments of a binding.
@@ -172,13 +126,13 @@ impl Look {
         let mut changed = BTreeMap::new();
         for link in links {
             if let (Some(slot), Some(base)) = (link.slot, &link.base) {
-                changed.insert(slot, self.changed(base)?);
+                changed.insert(slot, occurrence(base, &appointment)?);
             }
         }
-        let Some(found) = judge(&self.hours, &self.window, &appointment, &changed, Some(&self.own))? else {
+        let Some(found) = find(&self.hours, &self.window, &appointment, &changed, Some(&self.own))? else {
             return Ok(Verdict { judged: nothing, said: None });
         };
-        let said = shared.sentence(title(fields), &found);
+        let said = found.said(&shared.words, title(fields));
         let (agent, event) = (self.agent.clone(), root.record.clone());
         let judged = match found {
             Finding::One(check) => Judged::one(agent, event, check),
@@ -186,15 +140,13 @@ impl Look {
         };
         Ok(Verdict { judged, said })
     }
+}
 
-    fn changed(&self, base: &State) -> Result<Changed> {
-        let State::Live(fields) = base else { return Ok(Changed::Gone) };
-        let appointment = Appointment::from_fields(fields)?;
-        if Skip::of(&appointment, Some(&self.own)).is_some() {
-            return Ok(Changed::Gone);
-        }
-        let (start, end) = (appointment.when.start_instant()?, appointment.when.end_instant()?);
-        Ok(Changed::Moved { start, end })
+/// What both sides agree on of one occurrence; a cancelled one has the values of its series.
+fn occurrence(base: &State, series: &Appointment) -> Result<Appointment> {
+    match base {
+        State::Live(fields) => Appointment::from_fields(fields),
+        State::Gone => Ok(Appointment { status: Status::Cancelled, ..series.clone() }),
     }
 }
 
@@ -238,8 +190,8 @@ impl Pass<'_> {
     pub(super) fn notice(&self, look: &Look, row: &Row) -> Option<String> {
         let fields = row.after.as_ref().filter(|_| row.writes())?;
         let appointment = Appointment::from_fields(fields).ok()?;
-        let found = judge(&look.hours, &look.window, &appointment, &BTreeMap::new(), Some(&look.own));
-        self.engine.shared.sentence(row.summary.as_deref(), &found.ok()??)
+        let found = find(&look.hours, &look.window, &appointment, &BTreeMap::new(), Some(&look.own));
+        found.ok()??.said(&self.engine.shared.words, row.summary.as_deref())
     }
 
     async fn look_at_hours(&mut self) -> Result<()> {

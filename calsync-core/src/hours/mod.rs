@@ -52,7 +52,7 @@ mod tests;
 
 pub use check::{Check, LENGTH_DAYS_MAX, PARTS_MAX, Part, Skip, Verdict};
 pub use compile::{Hours, Reason, SPAN_DAYS_MAX};
-pub use judge::Subject;
+pub use judge::{Finding, Subject, find};
 pub use rota::{Rota, SCHEDULES_MAX};
 pub use schedule::{
     DAY_PERIODS_MAX, Draft, LAYERS_MAX, Layer, LayerKind, PERIOD_MINUTES_MAX, Period, Refused, Schedule,
