@@ -210,4 +210,90 @@ mod tests {
             &["20261102T090000Z", "20261105T090000Z"],
         );
     }
+
+    /// A rule with 31 million occurrences a year, as yearly rule.
+    fn every_second(rest: &str) -> String {
+        let list = |from: u32, to: u32| (from..=to).map(|n| n.to_string()).collect::<Vec<_>>().join(",");
+        format!(
+            "FREQ=YEARLY;BYMONTHDAY={};BYHOUR={};BYMINUTE={};BYSECOND={}{rest}",
+            list(1, 31),
+            list(0, 23),
+            list(0, 59),
+            list(0, 59)
+        )
+    }
+
+    fn dense(zone: &str, start: &str, lines: &[String]) -> Series {
+        let start = Start::Zoned(start.parse().expect("a time"), Zone::new(zone).expect("known"));
+        Series::parse(&start, lines.iter().map(String::as_str), Reading::Lenient).expect("readable")
+    }
+
+    #[test]
+    fn what_is_passed_over_inside_one_period_is_bounded_too() {
+        let far: DateTime<Utc> = "2600-01-01T00:00:00Z".parse().expect("an instant");
+        let both = every_second(";COUNT=4294967295;UNTIL=99991231T000000Z");
+        let counted = every_second(";COUNT=4294967295");
+        for (lines, gap) in [
+            (vec![format!("RRULE:{both}")], Gap::Forward),
+            (vec![format!("RRULE:{counted}")], Gap::Skip),
+            (
+                vec![format!("RRULE:{}", every_second("")), format!("EXRULE:{}", every_second(""))],
+                Gap::Forward,
+            ),
+            // Only the exceptions are dense.
+            (
+                vec![
+                    "RRULE:FREQ=YEARLY;BYMONTH=1,7".to_owned(),
+                    format!("EXRULE:{}", every_second(";BYMONTH=2,3,4,5")),
+                ],
+                Gap::Forward,
+            ),
+        ] {
+            let series = dense("America/New_York", "2026-01-01T00:00:00", &lines).gap(gap);
+            let found: Vec<_> = series.occurrences_from(far).take(3).collect();
+            assert_eq!(found.last(), Some(&Err(Truncated)), "{lines:?}");
+            let mut found = Vec::new();
+            let window = far..far + chrono::Duration::days(366 * 1_000);
+            assert_eq!(series.fill(window, &mut found), Err(Truncated), "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_question_for_too_many_at_once_is_cut_and_says_so() {
+        let from: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().expect("an instant");
+        for lines in [
+            vec![format!("RRULE:{}", every_second(""))],
+            vec![format!("RRULE:{}", every_second("")), "RDATE:20270101T000000Z".to_owned()],
+        ] {
+            let mut found = Vec::new();
+            let series = dense("UTC", "2026-01-01T00:00:00", &lines);
+            let cut = series.fill(from..from + chrono::Duration::days(365_000), &mut found);
+            assert_eq!(cut, Err(Truncated));
+            // Times are taken by the day.
+            assert!((1_000_000..1_086_400).contains(&found.len()), "{}", found.len());
+            assert!(found.is_sorted_by(|a, b| a < b));
+        }
+    }
+
+    /// Samoa left out a whole day.
+    #[test]
+    fn a_rule_that_names_every_second_of_a_day_that_is_skipped_is_given_in_order_and_none_is_lost() {
+        let lines = [format!("RRULE:{}", every_second(";BYMONTH=12"))];
+        let series = dense("Pacific/Apia", "2011-12-29T12:00:00", &lines);
+        let found: Vec<i64> = series
+            .occurrences()
+            .take(86_400 + 43_200)
+            .map(|found| found.expect("found").instant().timestamp())
+            .collect();
+        assert!(found.is_sorted_by(|a, b| a < b));
+        assert_eq!(found.last().map(|last| last - found[0]), Some(86_400 + 43_199));
+    }
+
+    #[test]
+    fn many_rules_in_one_series_share_its_work() {
+        let never = "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30".to_owned();
+        let lines: Vec<String> = (0..500).map(|_| never.clone()).collect();
+        let series = dense("UTC", "2026-01-01T00:00:00", &lines);
+        assert_eq!(series.occurrences().next(), Some(Err(Truncated)));
+    }
 }

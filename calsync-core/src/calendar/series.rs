@@ -11,7 +11,8 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use std::ops::Range;
 use std::sync::Arc;
 
-/// How many periods of a rule one question looks at, unless told otherwise.
+/// How much one question looks at, unless told otherwise: periods of its rules, which share it, and as many occurrences that are
+/// passed over without being given.
 pub const WORK_MAX: u64 = 1_000_000;
 
 /// The start of a series (DTSTART).
@@ -84,10 +85,11 @@ impl Series {
         self
     }
 
-    /// How many periods of each rule one question may look at, from 1 on. Default: [`WORK_MAX`].
+    /// How much one question may look at, from 1 on: so many periods of its rules, which share it, and as many occurrences that it
+    /// passes over because they are before what was asked for, left out, or there twice. Default: [`WORK_MAX`].
     #[must_use]
-    pub fn work_max(mut self, periods: u64) -> Self {
-        self.work_max = periods.max(1);
+    pub fn work_max(mut self, work: u64) -> Self {
+        self.work_max = work.max(1);
         self
     }
 
@@ -112,7 +114,8 @@ impl Series {
         Occurrences { merged, whole_days: self.first.whole_days }
     }
 
-    /// Appends the starts in `window`, in seconds from 1970 in UTC, to `found`: the fastest way to ask for many.
+    /// Appends the starts in `window`, in seconds from 1970 in UTC, to `found`: the fastest way to ask for many. What is found counts
+    /// as work: one question does not put more than about [`Series::work_max`] into memory.
     ///
     /// # Errors
     /// [`Truncated`] when the work was spent before all were found; what was found until then stays in `found`.

@@ -154,10 +154,14 @@ impl Set {
         found: &mut Vec<i64>,
     ) -> Result<(), Truncated> {
         let (true, [course]) = (self.is_plain(), &self.rules[..]) else {
+            let begin = found.len();
             for at in self.walk(zone, gap, window.start, work) {
                 let at = at?;
                 if at.instant >= window.end {
                     break;
+                }
+                if (found.len() - begin) as u64 >= work {
+                    return Err(Truncated);
                 }
                 found.push(at.instant);
             }
@@ -165,6 +169,8 @@ impl Set {
         };
         let mut walk = Walk::new(course, zone, gap, work);
         walk.seek(window.start);
+        let most = found.len().saturating_add(usize::try_from(work).unwrap_or(usize::MAX));
+        let mut passed = 0;
         let mut left_out = &self.left_out[self.left_out.partition_point(|date| *date < window.start)..];
         let mut last = None;
         loop {
@@ -172,7 +178,7 @@ impl Set {
             if last.is_some() {
                 let before = found.len();
                 let stop = left_out.first().map_or(window.end, |date| window.end.min(*date));
-                walk.run(stop, usize::MAX, |at| found.push(at.instant));
+                walk.run(stop, most.saturating_sub(before), |at| found.push(at.instant));
                 if found.len() > before {
                     if found.get(before).copied() == last {
                         found.remove(before);
@@ -188,7 +194,11 @@ impl Set {
             if at >= window.end {
                 return Ok(());
             }
+            if passed == work || found.len() >= most {
+                return Err(Truncated);
+            }
             if at < window.start || last == Some(at) {
+                passed += 1;
                 continue;
             }
             last = Some(at);
@@ -201,10 +211,11 @@ impl Set {
         }
     }
 
-    /// The occurrences from `from` on, an instant.
+    /// The occurrences from `from` on, an instant. The rules share the work.
     pub(super) fn walk<'a>(&'a self, zone: &'a Offsets, gap: Gap, from: i64, work: u64) -> Merged<'a> {
+        let share = (work / (self.rules.len() + self.exceptions.len()).max(1) as u64).max(1);
         let walk = |course: &'a Course| {
-            let mut walk = Walk::new(course, zone, gap, work);
+            let mut walk = Walk::new(course, zone, gap, share);
             walk.seek(from);
             Source::new(walk)
         };
@@ -218,6 +229,7 @@ impl Set {
             from,
             last: None,
             plain: self.is_plain() && self.rules.len() == 1,
+            passing: work,
         }
     }
 }
@@ -277,9 +289,24 @@ pub(super) struct Merged<'a> {
     last: Option<i64>,
     /// Whether there is one rule and nothing to merge it with but instants that are left out.
     plain: bool,
+    /// How many more may be passed over without being given: a single period of a rule can have millions.
+    passing: u64,
+}
+
+/// What came next.
+enum Looked {
+    Given(At),
+    PassedOver,
+    Done,
 }
 
 impl Merged<'_> {
+    /// Passes over one, if the work allows it.
+    fn pass_over(&mut self) -> Result<(), Truncated> {
+        self.passing = self.passing.checked_sub(1).ok_or(Truncated)?;
+        Ok(())
+    }
+
     /// Whether an exception takes this one out.
     fn is_left_out(&mut self, at: At) -> Result<bool, Truncated> {
         while self.left_out.first().is_some_and(|date| *date < at.instant) {
@@ -293,10 +320,13 @@ impl Merged<'_> {
         {
             return Ok(true);
         }
-        for source in &mut self.exceptions {
+        for rule in 0..self.exceptions.len() {
             loop {
-                match source.next {
-                    Step::Found(found) if found.instant < at.instant => source.advance(),
+                match self.exceptions[rule].next {
+                    Step::Found(found) if found.instant < at.instant => {
+                        self.pass_over()?;
+                        self.exceptions[rule].advance();
+                    }
                     Step::Found(found) if found.instant == at.instant => return Ok(true),
                     Step::Spent => return Err(Truncated),
                     _ => break,
@@ -304,6 +334,34 @@ impl Merged<'_> {
             }
         }
         Ok(false)
+    }
+
+    fn look(&mut self) -> Result<Looked, Truncated> {
+        if self.rules.iter().any(|source| source.next == Step::Spent) {
+            return Err(Truncated);
+        }
+        let mut found = self.dates.first().copied();
+        let mut of = None;
+        for (at, source) in self.rules.iter().enumerate() {
+            if let Step::Found(next) = source.next
+                && found.is_none_or(|found| next < found)
+            {
+                (found, of) = (Some(next), Some(at));
+            }
+        }
+        let Some(found) = found else { return Ok(Looked::Done) };
+        match of {
+            Some(at) => self.rules[at].advance(),
+            None => self.dates = &self.dates[1..],
+        }
+        if found.instant >= self.from && self.last != Some(found.instant) {
+            self.last = Some(found.instant);
+            if !self.is_left_out(found)? {
+                return Ok(Looked::Given(found));
+            }
+        }
+        self.pass_over()?;
+        Ok(Looked::PassedOver)
     }
 }
 
@@ -321,18 +379,22 @@ impl Merged<'_> {
                 }
             };
             source.advance();
-            if at.instant < self.from || self.last == Some(at.instant) {
-                continue;
+            if at.instant >= self.from && self.last != Some(at.instant) {
+                self.last = Some(at.instant);
+                while let [date, rest @ ..] = self.left_out
+                    && *date < at.instant
+                {
+                    self.left_out = rest;
+                }
+                if self.left_out.first() != Some(&at.instant) {
+                    return Some(Ok(at));
+                }
             }
-            self.last = Some(at.instant);
-            while let [date, rest @ ..] = self.left_out
-                && *date < at.instant
-            {
-                self.left_out = rest;
-            }
-            if self.left_out.first() != Some(&at.instant) {
-                return Some(Ok(at));
-            }
+            let Some(passing) = self.passing.checked_sub(1) else {
+                source.next = Step::Done;
+                return Some(Err(Truncated));
+            };
+            self.passing = passing;
         }
     }
 }
@@ -345,32 +407,10 @@ impl Iterator for Merged<'_> {
             return self.next_of_rule();
         }
         loop {
-            if self.rules.iter().any(|source| source.next == Step::Spent) {
-                self.rules.clear();
-                self.dates = &[];
-                return Some(Err(Truncated));
-            }
-            let mut found = self.dates.first().copied();
-            let mut of = None;
-            for (at, source) in self.rules.iter().enumerate() {
-                if let Step::Found(next) = source.next
-                    && found.is_none_or(|found| next < found)
-                {
-                    (found, of) = (Some(next), Some(at));
-                }
-            }
-            let found = found?;
-            match of {
-                Some(at) => self.rules[at].advance(),
-                None => self.dates = &self.dates[1..],
-            }
-            if found.instant < self.from || self.last == Some(found.instant) {
-                continue;
-            }
-            self.last = Some(found.instant);
-            match self.is_left_out(found) {
-                Ok(true) => {}
-                Ok(false) => return Some(Ok(found)),
+            match self.look() {
+                Ok(Looked::Given(found)) => return Some(Ok(found)),
+                Ok(Looked::PassedOver) => {}
+                Ok(Looked::Done) => return None,
                 Err(truncated) => {
                     self.rules.clear();
                     self.dates = &[];

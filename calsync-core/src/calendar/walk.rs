@@ -12,6 +12,7 @@ use super::days::{Bits, steps_by_days};
 use super::offsets::{At, Offsets, Resolved};
 use super::period::Plain;
 use super::rule::{Freq, Rule, Stamp};
+use std::collections::VecDeque;
 
 /// What becomes of an occurrence whose wall time a clock change skips.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -61,9 +62,9 @@ pub(super) struct Walk<'a> {
     pub(super) left: Option<u32>,
     pub(super) hint: usize,
     /// Occurrences that moved forward and come later than what follows them on the wall.
-    pub(super) moved: Vec<At>,
+    pub(super) moved: VecDeque<At>,
     pub(super) ended: Option<Step>,
-    /// How many periods may still be looked at.
+    /// How much may still be looked at: periods, and occurrences that a gap leaves out.
     pub(super) work: u64,
 }
 
@@ -85,7 +86,7 @@ impl<'a> Walk<'a> {
             taken: Vec::new(),
             left: course.rule.count,
             hint: 0,
-            moved: Vec::new(),
+            moved: VecDeque::new(),
             ended: None,
             work,
         }
@@ -149,7 +150,7 @@ impl<'a> Walk<'a> {
 
     /// The next occurrence.
     pub(super) fn step(&mut self) -> Step {
-        let found = match self.moved.first() {
+        let found = match self.moved.front() {
             // What moved is compared with what comes next.
             Some(_) => self.raw(),
             None => match self.raw() {
@@ -235,19 +236,22 @@ impl<'a> Walk<'a> {
                     self.moved.insert(place, at);
                 }
                 Some(Resolved::There(at)) => {
-                    if self.moved.first().is_none_or(|moved| at <= *moved) {
+                    if self.moved.front().is_none_or(|moved| at <= *moved) {
                         return Step::Found(at);
                     }
                     let place = self.moved.partition_point(|moved| *moved <= at);
                     self.moved.insert(place, at);
-                    return Step::Found(self.moved.remove(0));
+                    return self.first_moved();
                 }
-                None if self.moved.is_empty() => return self.ended.unwrap_or(Step::Done),
-                None => return Step::Found(self.moved.remove(0)),
+                None => return self.first_moved(),
             }
             // Nothing that is still to come can be before the first that moved, once a wall time beyond it was found.
             found = self.raw();
         }
+    }
+
+    fn first_moved(&mut self) -> Step {
+        self.moved.pop_front().map_or(self.ended.unwrap_or(Step::Done), Step::Found)
     }
 
     /// The next occurrence in the order of the wall clock as it is written.
@@ -279,7 +283,15 @@ impl<'a> Walk<'a> {
             };
             let at = match resolved {
                 Resolved::There(at) => at,
-                Resolved::Skipped(_) if self.gap == Gap::Skip => continue,
+                Resolved::Skipped(_) if self.gap == Gap::Skip => {
+                    // A rule may name nothing but what is skipped.
+                    if self.work == 0 {
+                        self.ended = Some(Step::Spent);
+                        return None;
+                    }
+                    self.work -= 1;
+                    continue;
+                }
                 Resolved::Skipped(at) => at,
             };
             if at.wall >= self.until(at.wall - at.instant) {
