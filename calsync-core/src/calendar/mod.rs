@@ -12,24 +12,34 @@
 //! # Ok(()) }
 //! ```
 //!
+//! [`Series`] answers for the slots that lines give; [`RecurrenceSet`] for what takes place, with overrides, and for what an edit makes of it.
+//!
 //! A rule is read into a compact plan (`rule.rs`), walked on the wall clock by numbers and bit masks (`walk.rs`, `period.rs`, `days.rs`;
 //! by elapsed time where it steps by hours or less, `elapsed.rs`), resolved to instants by a table of its zone (`offsets.rs`), and
-//! merged with the other lines of its series (`set.rs`). The periods that a question looks at are bounded; the bound ends it with an
+//! merged with the other lines of its series (`set.rs`) and with what is changed (`overrides.rs`, `instances.rs`, `edit.rs`). The periods that a question looks at are bounded; the bound ends it with an
 //! error and never with a silent cut. What the lines are taken to mean, and what asking for a later part costs, is in
 //! [recurrence](crate::docs::recurrence).
 
 mod civil;
 mod course;
 mod days;
+mod edit;
 mod elapsed;
+mod instances;
+mod length;
 mod offsets;
+mod overrides;
 mod period;
 mod rule;
 mod series;
 mod set;
 mod walk;
 
+pub use edit::{EditRefused, Orphans, Split};
+pub use instances::{Instance, Instances, Moment};
+pub use length::Length;
 pub(crate) use offsets::Offsets;
+pub use overrides::{Clock, Override, Placed, Reach, RecurrenceSet};
 pub use rule::{Note, Reading, Refused};
 pub use series::{Occurrence, Occurrences, Series, Start, Truncated, WORK_MAX};
 pub use walk::Gap;

@@ -113,6 +113,13 @@ impl Offsets {
         }
     }
 
+    /// The wall time that a clock change skips and that moves forward to this moment, if there is one.
+    pub(super) fn skipped_to(&self, at: At) -> Option<i64> {
+        let row = &self.rows[self.rows.partition_point(|row| row.instant <= at.instant).saturating_sub(1)];
+        let gap = i64::from(row.gap);
+        (gap > 0 && at.wall < row.wall + gap).then(|| at.wall - gap)
+    }
+
     /// What the clocks show at an instant.
     pub(crate) fn at(&self, instant: i64) -> At {
         let at = self.rows.partition_point(|row| row.instant <= instant).saturating_sub(1);

@@ -1,13 +1,15 @@
 //! A series that can be asked for its occurrences.
 
+use super::civil::DAY;
+use super::length::Length;
 use super::offsets::{At, Offsets};
-use super::rule::{Note, Reading, Refused};
+use super::rule::{Note, Reading, Refused, Stamp};
 use super::set::{First, Merged, Set};
 use super::walk::Gap;
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Recurrence, Slot, When};
 use crate::zone::Zone;
-use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveDateTime, Utc};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -29,16 +31,17 @@ pub enum Start {
 /// A series: a start, and the lines that repeat it.
 #[derive(Clone, Debug)]
 pub struct Series {
-    first: First,
-    zone: Arc<Offsets>,
-    set: Set,
-    gap: Gap,
-    work_max: u64,
+    pub(super) first: First,
+    pub(super) zone: Arc<Offsets>,
+    pub(super) set: Set,
+    pub(super) gap: Gap,
+    pub(super) work_max: u64,
+    pub(super) until_midnight: bool,
 }
 
 impl Series {
     /// Reads RRULE, EXRULE, RDATE and EXDATE lines (RFC 5545, section 3.8.5). A start that no line names is not an occurrence,
-    /// unless there is no rule at all: then it is the first one (section 3.8.5.2).
+    /// unless there is no rule at all: then it is the first one (section 3.8.5.2), and without any line the only one.
     ///
     /// # Errors
     /// The first part of the first line that cannot be read, and why.
@@ -47,19 +50,10 @@ impl Series {
         lines: impl IntoIterator<Item = &'a str>,
         reading: Reading,
     ) -> std::result::Result<Self, Refused> {
-        let (wall, zone) = match start {
-            Start::Day(day) => (day.and_time(NaiveTime::MIN), Arc::new(Offsets::none())),
-            Start::Floating(time) => (*time, Arc::new(Offsets::none())),
-            Start::Zoned(time, zone) => {
-                let offsets =
-                    zone.offsets().map_err(|_| Refused::new(zone.as_str(), "an unknown time zone"))?;
-                (*time, offsets)
-            }
-        };
-        let first = First { wall: wall.and_utc().timestamp(), whole_days: matches!(start, Start::Day(_)) };
-        let zones = |name: &str| Zone::new(name).ok()?.offsets().ok();
-        let set = Set::parse(lines, first, &zone, &zones, reading)?;
-        Ok(Self { first, zone, set, gap: Gap::default(), work_max: WORK_MAX })
+        let zone = start.offsets()?;
+        let first = First { wall: start.wall(), whole_days: matches!(start, Start::Day(_)) };
+        let set = Set::parse(lines, first, &zone, &zone_of, reading)?;
+        Ok(Self { first, zone, set, gap: Gap::default(), work_max: WORK_MAX, until_midnight: false })
     }
 
     /// The series of an appointment, read leniently.
@@ -93,6 +87,20 @@ impl Series {
         self
     }
 
+    /// An UNTIL that is a day, in a series by the clock, means the midnight that the day begins with, as ical.js and python-dateutil take it.
+    /// Default: the whole day.
+    #[must_use]
+    pub fn until_midnight(mut self) -> Self {
+        self.until_midnight = true;
+        let courses = self.set.rules.iter_mut().chain(&mut self.set.exceptions);
+        for course in courses.filter(|_| !self.first.whole_days) {
+            if let Some(Stamp::Day(day)) = course.rule.until {
+                course.rule.until = Some(Stamp::Wall(i64::from(day) * DAY));
+            }
+        }
+        self
+    }
+
     /// What was odd in the lines and is understood so.
     pub fn notes(&self) -> &[Note] {
         &self.set.notes
@@ -109,9 +117,31 @@ impl Series {
         self.walk_from(from.timestamp())
     }
 
-    fn walk_from(&self, from: i64) -> Occurrences<'_> {
-        let merged = self.set.walk(&self.zone, self.gap, from, self.work_max);
-        Occurrences { merged, whole_days: self.first.whole_days }
+    pub(super) fn walk_from(&self, from: i64) -> Occurrences<'_> {
+        Occurrences { merged: self.merged(from, self.work_max), whole_days: self.first.whole_days }
+    }
+
+    pub(super) fn merged(&self, from: i64, work: u64) -> Merged<'_> {
+        self.set.walk(&self.zone, self.gap, from, work)
+    }
+
+    /// Whether an occurrence starts at this instant. What it takes to know that is taken off the work.
+    pub(super) fn has(&self, instant: i64, work: &mut u64) -> std::result::Result<bool, Truncated> {
+        let mut merged = self.merged(instant, *work);
+        let found = merged.next();
+        *work = work.saturating_sub(merged.spent());
+        Ok(found.transpose()?.is_some_and(|found| found.instant == instant))
+    }
+
+    /// How long the occurrence lasts that starts at this instant, where a list says it (RDATE;VALUE=PERIOD).
+    pub(super) fn length_of(&self, instant: i64) -> Option<Length> {
+        let at = self.set.lengths.binary_search_by_key(&instant, |(at, _)| *at).ok()?;
+        self.set.lengths.get(at).map(|(_, length)| *length)
+    }
+
+    /// No occurrence lasts longer than this by a list, in seconds.
+    pub(super) fn longest(&self) -> i64 {
+        self.set.lengths.iter().map(|(_, length)| length.most()).max().unwrap_or(0)
     }
 
     /// Appends the starts in `window`, in seconds from 1970 in UTC, to `found`: the fastest way to ask for many. What is found counts
@@ -127,6 +157,11 @@ impl Series {
         let window = window.start.timestamp()..window.end.timestamp();
         self.set.fill(&self.zone, self.gap, window, self.work_max, found)
     }
+}
+
+/// The offsets of a zone by its name.
+pub(super) fn zone_of(name: &str) -> Option<Arc<Offsets>> {
+    Zone::new(name).ok()?.offsets().ok()
 }
 
 /// The work that one question may do was spent before its answer was complete: there may be more occurrences.

@@ -5,10 +5,12 @@
 
 use super::civil::DAY;
 use super::course::Course;
+use super::length::Length;
 use super::offsets::{At, Offsets};
 use super::rule::{Note, Reading, Refused, Rule, Stamp, stamp};
 use super::series::Truncated;
 use super::walk::{Gap, Step, Walk};
+use chrono::Duration;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -34,6 +36,8 @@ pub(super) struct Set {
     pub(super) left_out: Vec<i64>,
     /// Days that are left out whole, in order.
     pub(super) days_left_out: Vec<i64>,
+    /// How long listed occurrences last, by instant, where the list says so.
+    pub(super) lengths: Vec<(i64, Length)>,
     /// What was odd and accepted.
     pub(super) notes: Vec<Note>,
 }
@@ -54,13 +58,13 @@ impl Set {
         for (line, text) in lines.into_iter().enumerate() {
             set.line(text, first, zone, zones, reading).map_err(|refused| Refused { line, ..refused })?;
         }
-        if set.rules.is_empty()
-            && (!set.dates.is_empty() || !set.left_out.is_empty() || !set.days_left_out.is_empty())
-        {
+        if set.rules.is_empty() {
             set.dates.push(zone.at_wall(first.wall));
         }
         set.dates.sort_unstable();
         set.dates.dedup();
+        set.lengths.sort_by_key(|(at, _)| *at);
+        set.lengths.dedup_by_key(|(at, _)| *at);
         set.left_out.sort_unstable();
         set.left_out.dedup();
         set.days_left_out.sort_unstable();
@@ -68,7 +72,8 @@ impl Set {
         Ok(set)
     }
 
-    fn line(
+    /// Reads one line. What it says is in order only when all are read.
+    pub(super) fn line(
         &mut self,
         text: &str,
         first: First,
@@ -106,9 +111,20 @@ impl Set {
                 };
                 let own = own.as_deref().unwrap_or(zone);
                 for date in value.split(',') {
-                    let begin = date.split('/').next().unwrap_or(date).trim();
-                    let read = stamp(begin).ok_or_else(|| Refused::new(date, "no date or time"))?;
+                    let (begin, end) = date.split_once('/').map_or((date, None), |(b, e)| (b, Some(e)));
+                    let read = stamp(begin.trim()).ok_or_else(|| Refused::new(date, "no date or time"))?;
                     self.date(read, name == "RDATE", first, zone, own);
+                    let Some(end) = end else { continue };
+                    match (period(read, end.trim(), own), self.dates.last()) {
+                        (None, _) if reading == Reading::Strict => {
+                            return Err(Refused::new(date, "no period of time"));
+                        }
+                        (None, _) => self.notes.push(Note::new(date, "only its start counts")),
+                        (Some(length), Some(at)) if name == "RDATE" => {
+                            self.lengths.push((at.instant, length));
+                        }
+                        _ => {}
+                    }
                 }
             }
             _ => return Err(Refused::new(head, "a line that says nothing about recurrence")),
@@ -213,7 +229,8 @@ impl Set {
 
     /// The occurrences from `from` on, an instant. The rules share the work.
     pub(super) fn walk<'a>(&'a self, zone: &'a Offsets, gap: Gap, from: i64, work: u64) -> Merged<'a> {
-        let share = (work / (self.rules.len() + self.exceptions.len()).max(1) as u64).max(1);
+        let parts = self.rules.len() + self.exceptions.len();
+        let share = (work / parts.max(1) as u64).max(1);
         let walk = |course: &'a Course| {
             let mut walk = Walk::new(course, zone, gap, share);
             walk.seek(from);
@@ -230,7 +247,21 @@ impl Set {
             last: None,
             plain: self.is_plain() && self.rules.len() == 1,
             passing: work,
+            given: work.saturating_add(share.saturating_mul(parts as u64)),
         }
+    }
+}
+
+/// How long a period lasts: what stands behind its slash is its end or its duration (section 3.3.9).
+fn period(begin: Stamp, end: &str, zone: &Offsets) -> Option<Length> {
+    let instant = |stamp: Stamp| match stamp {
+        Stamp::Day(_) => None,
+        Stamp::Wall(wall) => Some(zone.at_wall(wall).instant),
+        Stamp::Utc(instant) => Some(instant),
+    };
+    match stamp(end) {
+        Some(end) => Some(Length::exactly(Duration::seconds(instant(end)? - instant(begin)?))),
+        None => Length::parse(end),
     }
 }
 
@@ -291,6 +322,8 @@ pub(super) struct Merged<'a> {
     plain: bool,
     /// How many more may be passed over without being given: a single period of a rule can have millions.
     passing: u64,
+    /// The work that there was in the beginning.
+    given: u64,
 }
 
 /// What came next.
@@ -301,6 +334,13 @@ enum Looked {
 }
 
 impl Merged<'_> {
+    /// How much work was done.
+    pub(super) fn spent(&self) -> u64 {
+        let sources = self.rules.iter().chain(&self.exceptions);
+        let left = sources.fold(self.passing, |left, source| left.saturating_add(source.walk.work));
+        self.given.saturating_sub(left)
+    }
+
     /// Passes over one, if the work allows it.
     fn pass_over(&mut self) -> Result<(), Truncated> {
         self.passing = self.passing.checked_sub(1).ok_or(Truncated)?;
