@@ -4,11 +4,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+#[path = "recurrence/bad_lines.rs"]
+mod bad_lines;
 #[path = "recurrence/calendars.rs"]
 mod calendars;
 #[path = "recurrence/corpus.rs"]
 mod corpus;
+#[path = "recurrence/edits.rs"]
+mod edits;
+#[path = "recurrence/fuzz.rs"]
+mod fuzz;
 #[path = "recurrence/overrides.rs"]
 mod overrides;
+#[path = "recurrence/second_opinion.rs"]
+mod second_opinion;
 #[path = "recurrence/slow.rs"]
 mod slow;

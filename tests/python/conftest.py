@@ -78,6 +78,12 @@ def fake_google_program() -> str:
     return program_of("fake-google", "FAKE_GOOGLE_BIN")
 
 
+@pytest.fixture(scope="session")
+def expand_rules_program() -> str:
+    """What expands recurrence lines: EXPAND_RULES_BIN, or what cargo builds."""
+    return program_of("expand-rules", "EXPAND_RULES_BIN")
+
+
 @pytest.fixture
 def fake(fake_google_program, tmp_path):
     """A fresh fake in Vienna, and nothing left of it afterwards."""

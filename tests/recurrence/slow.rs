@@ -12,21 +12,23 @@ use std::fmt::Write as _;
 
 const DAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 const FREQS: [&str; 7] = ["YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY"];
+pub(crate) const ZONES: [&str; 5] =
+    ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca"];
 /// How many occurrences are compared.
 const COMPARED: usize = 40;
 
 /// Splitmix64.
-struct Chance(u64);
+pub(crate) struct Chance(pub(crate) u64);
 
 impl Chance {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         (mixed ^ mixed >> 31) % n
     }
 
-    fn one_in(&mut self, n: u64) -> bool {
+    pub(crate) fn one_in(&mut self, n: u64) -> bool {
         self.below(n) == 0
     }
 
@@ -46,26 +48,27 @@ impl Chance {
 
 /// A rule, as it was drawn.
 #[derive(Clone, Debug, Default)]
-struct Drawn {
-    freq: usize,
-    interval: i64,
-    count: Option<usize>,
+pub(crate) struct Drawn {
+    /// Which of `FREQS`.
+    pub(crate) freq: usize,
+    pub(crate) interval: i64,
+    pub(crate) count: Option<usize>,
     week_start: u32,
-    months: Vec<i64>,
-    month_days: Vec<i64>,
+    pub(crate) months: Vec<i64>,
+    pub(crate) month_days: Vec<i64>,
     year_days: Vec<i64>,
-    weeks: Vec<i64>,
+    pub(crate) weeks: Vec<i64>,
     /// The number (0: every one) and the day of the week.
-    days: Vec<(i64, u32)>,
+    pub(crate) days: Vec<(i64, u32)>,
     hours: Vec<i64>,
     minutes: Vec<i64>,
     seconds: Vec<i64>,
-    places: Vec<i64>,
+    pub(crate) places: Vec<i64>,
 }
 
 impl Drawn {
     /// Only what RFC 5545 allows.
-    fn draw(chance: &mut Chance) -> Self {
+    pub(crate) fn draw(chance: &mut Chance) -> Self {
         let mut rule =
             Self { freq: chance.below(7) as usize, interval: 1 + chance.below(4) as i64, ..Self::default() };
         if chance.one_in(2) {
@@ -107,7 +110,7 @@ impl Drawn {
         rule
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let mut text = format!(
             "RRULE:FREQ={};INTERVAL={};WKST={}",
             FREQS[self.freq], self.interval, DAYS[self.week_start as usize]
@@ -309,35 +312,31 @@ impl Drawn {
     }
 }
 
+/// Between 1990 and 2030.
+pub(crate) fn draw_start(chance: &mut Chance) -> NaiveDateTime {
+    let month =
+        NaiveDate::from_ymd_opt(1990 + chance.below(40) as i32, 1 + chance.below(12) as u32, 1).unwrap();
+    let day = month + Duration::days(chance.below(31) as i64);
+    day.and_hms_opt(chance.below(24) as u32, chance.below(60) as u32, chance.below(60) as u32).unwrap()
+}
+
 fn next_month(day: NaiveDate) -> NaiveDate {
     let (year, month) = if day.month() == 12 { (day.year() + 1, 1) } else { (day.year(), day.month() + 1) };
     NaiveDate::from_ymd_opt(year, month, 1).unwrap()
 }
 
-fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
 #[test]
 fn random_rules_give_what_a_walk_through_all_days_gives() {
     let (rules, first) = (setting("CALSYNC_RECURRENCE_RULES", 300), setting("CALSYNC_RECURRENCE_SEED", 1));
-    let zones = [
-        "America/New_York",
-        "Europe/Berlin",
-        "Australia/Lord_Howe",
-        "America/Sao_Paulo",
-        "Africa/Casablanca",
-    ];
     let (mut wrong, mut empty) = (Vec::new(), 0);
     for seed in first..first + rules {
         let mut chance = Chance(seed);
         let rule = Drawn::draw(&mut chance);
-        let day = NaiveDate::from_ymd_opt(1990 + chance.below(40) as i32, 1 + chance.below(12) as u32, 1)
-            .unwrap()
-            + Duration::days(chance.below(31) as i64);
-        let start = day
-            .and_hms_opt(chance.below(24) as u32, chance.below(60) as u32, chance.below(60) as u32)
-            .unwrap();
+        let start = draw_start(&mut chance);
         let slow = rule.walk(start);
         empty += u32::from(slow.is_empty());
         let text = rule.text();
@@ -352,7 +351,7 @@ fn random_rules_give_what_a_walk_through_all_days_gives() {
         }
         // In a zone, what steps by days is the same on the wall clock, each moved forward out of a gap.
         if rule.freq < 4 {
-            let zone = Zone::new(zones[chance.below(5) as usize]).unwrap();
+            let zone = Zone::new(ZONES[chance.below(5) as usize]).unwrap();
             let mut instants: Vec<DateTime<Utc>> =
                 slow.iter().map(|time| ZonedTime::new(*time, zone.clone()).instant().unwrap()).collect();
             instants.sort_unstable();

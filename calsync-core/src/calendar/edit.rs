@@ -25,6 +25,7 @@ const COMPARED: usize = 64;
 
 /// Why an edit is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EditRefused {
     /// The series does not have this slot.
     NoSlot(Slot),

@@ -91,6 +91,23 @@ impl Start {
 }
 
 /// A series and its overrides, ready to be asked for what takes place.
+///
+/// ```
+/// use calsync_core::Zone;
+/// use calsync_core::calendar::{Length, Override, Placed, Reach, Reading, RecurrenceSet, Start};
+/// use calsync_core::model::Recurrence;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let start = Start::Zoned("2026-11-02T09:00:00".parse()?, Zone::new("Europe/Berlin")?);
+/// let own = Placed { start, length: Length::exactly(chrono::Duration::hours(1)), value: "Stand-up" };
+/// let lines = Recurrence::new(vec!["RRULE:FREQ=DAILY;COUNT=5".to_owned()]);
+/// let cancelled = Override { slot: "20261104T080000Z".parse()?, reach: Reach::One, to: None };
+/// let set = RecurrenceSet::new(own, lines, [cancelled], Reading::Lenient)?;
+/// let shown = set.instances("2026-11-04T00:00:00Z".parse()?.."2026-11-06T00:00:00Z".parse()?);
+/// let shown: Result<Vec<_>, _> = shown.map(|found| found.map(|found| found.slot().to_string())).collect();
+/// assert_eq!(shown?, ["20261105T080000Z"]);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct RecurrenceSet<T> {
     pub(super) own: Placed<T>,

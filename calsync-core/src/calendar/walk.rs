@@ -278,7 +278,9 @@ impl<'a> Walk<'a> {
                     if at < self.course.first_at {
                         continue;
                     }
-                    Resolved::There(at)
+                    // In a series of days, the day is what counts; whoever merges takes it once.
+                    let day = at.wall.div_euclid(DAY) * DAY;
+                    Resolved::There(if self.course.whole_days { At { instant: day, wall: day } } else { at })
                 }
             };
             let at = match resolved {
