@@ -28,7 +28,7 @@ type Text = Cow<'static, str>;
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let schedule = Draft::new("America/Vancouver").every([chrono::Weekday::Mon], [Period::hours(9, 18)]).check()?;
 /// # let hours = Hours::compile(&Rota::new(schedule), horizon("2026-11-01T00:00:00Z".parse()?))?;
-/// let check = hours.check("2026-11-24T00:00:00Z".parse()?, "2026-11-24T03:00:00Z".parse()?);
+/// let check = hours.check("2026-11-23T23:00:00Z".parse()?, "2026-11-24T02:00:00Z".parse()?);
 /// assert_eq!(
 ///     Words::english().warning(Some("Site visit"), &check).unwrap(),
 ///     "Please note that part or all of this Appointment falls outside the Agents working hours. Site visit, Monday \
