@@ -224,6 +224,9 @@ impl fmt::Display for Report {
         for warning in self.warnings() {
             writeln!(f, "  ! {warning}")?;
         }
+        if self.hours.said_left_out > 0 {
+            writeln!(f, "  ! {} more are newly outside of working hours", self.hours.said_left_out)?;
+        }
         if let Some(error) = &self.error {
             writeln!(f, "  ! {}", error.message)?;
         }

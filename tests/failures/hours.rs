@@ -1,8 +1,9 @@
 //! Working hours in runs, plans and the CRM: told once, taken back when no longer true, and never in the way.
 
-use super::desk::{AMY, Desk, Setup, TEAM, ZONE, hour, timed, visit, with};
+use super::desk::{AMY, Desk, Setup, TEAM, Way, ZONE, hour, timed, visit, with};
 use async_trait::async_trait;
 use calsync_core::clock::Clock as _;
+use calsync_core::engine::EngineBuilder;
 use calsync_core::hours::{Draft, Layer, LayerKind, Period, Rota, Schedules, Words};
 use calsync_core::{AgentId, Binding, Error, ErrorKind, Report, Result, Tenant};
 use chrono::Weekday::{Fri, Mon, Thu, Tue, Wed};
@@ -191,14 +192,38 @@ async fn c20_hours_that_cannot_be_had_stop_nothing_and_are_looked_at_later() {
     assert!(said(&report)[0].starts_with("working hours were not looked at: "), "{report}");
     office.set(Some(rota(week(9, 17))));
     assert!(said(&next(&desk).await)[0].starts_with(NOTICE));
+    // Nor is what changed meanwhile passed over, when all had been looked at before.
+    office.set(None);
+    desk.enter(timed("later", "2026-12-02T16:30:00", "2026-12-02T17:30:00", ZONE));
+    assert!(said(&next(&desk).await)[0].starts_with("working hours were not looked at: "));
+    office.set(Some(rota(week(9, 17))));
+    let report = next(&desk).await;
+    assert!(said(&report)[0].contains("later, Wednesday 2 December 2026"), "{report}");
+}
+
+#[tokio::test]
+async fn c20_what_a_run_changed_before_it_failed_is_looked_at_by_the_next_one() {
+    let office = Office(Arc::new(Mutex::new(Some(rota(week(9, 17))))));
+    let settings = move |builder: EngineBuilder| builder.schedules(office.clone());
+    let desk = Setup::default().page_size(1).engine(settings).desk().await;
+    desk.run().await;
+    desk.enter(late("late"));
+    desk.enter(hour("inside", 1));
+    desk.before(|request, _| match request.uri().query().is_some_and(|query| query.contains("pageToken")) {
+        true => Way::Cut,
+        false => Way::Free,
+    });
+    desk.clock.advance(Duration::from_secs(60));
+    desk.try_run().await.unwrap_err();
+    assert_eq!(desk.titles().await, ["late"], "made with the page that showed it");
+    desk.undisturbed();
+    assert_eq!(said(&desk.heal().await).len(), 1);
 }
 
 #[tokio::test]
 async fn what_is_over_free_or_of_whole_days_is_not_told_of_and_words_can_be_others() {
     let office = Office(Arc::new(Mutex::new(Some(rota(week(9, 17))))));
-    let settings = move |builder: calsync_core::engine::EngineBuilder| {
-        builder.schedules(office.clone()).words(Words::dutch())
-    };
+    let settings = move |builder: EngineBuilder| builder.schedules(office.clone()).words(Words::dutch());
     let desk = Setup::default().engine(settings).desk().await;
     desk.enter(timed("over", "2026-11-20T19:00:00", "2026-11-20T20:00:00", ZONE));
     desk.enter(with(late("free"), json!({"transparency": "transparent"})));

@@ -105,6 +105,14 @@ impl Host for OwnTable {
     }
 }
 
+/// Runs one after the other, with time in between.
+async fn rounds(desk: &Desk, engine: &Engine, binding: &Binding, count: u32) {
+    for _ in 0..count {
+        desk.clock.advance(Duration::from_secs(180));
+        engine.run(binding).await.unwrap();
+    }
+}
+
 /// Nothing tells any more that both sides agreed on it, so that the event wins over the deletion, once and for good.
 #[tokio::test]
 async fn g27_what_the_crm_deleted_before_calsync_s_rows_were_lost_comes_back_on_both_sides_or_none() {
@@ -123,10 +131,7 @@ async fn g27_what_the_crm_deleted_before_calsync_s_rows_were_lost_comes_back_on_
     table.write(&record, RecordChange::Delete).await;
     let second = engine(9);
     let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
-    for _ in 0..4 {
-        desk.clock.advance(Duration::from_secs(60));
-        second.run(&binding).await.unwrap();
-    }
+    rounds(&desk, &second, &binding, 4).await;
     let here = table.read(&tenant, &[record]).await.unwrap().remove(0).fields;
     assert_eq!((here.is_some(), desk.living().len()), (true, 1));
     let report = second.run(&binding).await.unwrap();
@@ -185,10 +190,7 @@ async fn made_anew_since_the_backup(afterwards: Option<RecordChange>) {
     // A full listing does not say that the first series is deleted.
     desk.fake().expire_sync_tokens();
     let second = table.engine(&desk, backup, 9);
-    for _ in 0..3 {
-        desk.clock.advance(Duration::from_secs(180));
-        second.run(&binding).await.unwrap();
-    }
+    rounds(&desk, &second, &binding, 3).await;
     assert_eq!(desk.starts_there().len(), 2);
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
@@ -228,10 +230,7 @@ async fn g27_a_series_that_comes_back_to_the_crm_does_not_show_a_cancelled_occur
     }
     let second = engine(9);
     let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
-    for _ in 0..4 {
-        desk.clock.advance(Duration::from_secs(60));
-        second.run(&binding).await.unwrap();
-    }
+    rounds(&desk, &second, &binding, 4).await;
     let records = table.changes(&tenant, None, 10).await.unwrap().records;
     let living: Vec<&Record> = records.iter().filter(|record| record.fields.is_some()).collect();
     assert_eq!(living.len(), 2, "the series, and that one of its occurrences is cancelled: {records:?}");
@@ -300,10 +299,7 @@ async fn g27_a_creation_that_the_crm_remembers_does_not_hide_that_the_record_was
     table.write(&record.id, RecordChange::Delete).await;
     let second = table.engine(&desk, store(&desk), 9);
     let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
-    for _ in 0..4 {
-        desk.clock.advance(Duration::from_secs(60));
-        second.run(&binding).await.unwrap();
-    }
+    rounds(&desk, &second, &binding, 4).await;
     let here = table.read(&tenant, &[record.id]).await.unwrap().remove(0).fields;
     assert_eq!(here.is_some(), !desk.living().is_empty(), "on both sides, or on none");
     let report = second.run(&binding).await.unwrap();
@@ -396,10 +392,7 @@ async fn g27_an_occurrence_that_the_crm_deleted_comes_back_with_its_series_thoug
         table.write(&record.id, RecordChange::Delete).await;
     }
     let second = table.engine(&desk, backup, 9);
-    for _ in 0..4 {
-        desk.clock.advance(Duration::from_secs(60));
-        second.run(&binding).await.unwrap();
-    }
+    rounds(&desk, &second, &binding, 4).await;
     let places: Vec<_> =
         records().await.iter().filter_map(|record| record.fields.clone()?.get("location").cloned()).collect();
     assert_eq!(places, ["Dock 4"], "{:?}", records().await);
@@ -425,10 +418,7 @@ async fn g27_a_creation_that_the_crm_remembers_does_not_hide_that_the_record_was
     table.write(&record.id, hand_over).await;
     let second = table.engine(&desk, store(&desk), 9);
     let binding = second.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
-    for _ in 0..4 {
-        desk.clock.advance(Duration::from_secs(60));
-        second.run(&binding).await.unwrap();
-    }
+    rounds(&desk, &second, &binding, 4).await;
     let records = table.changes(&tenant, None, 10).await.unwrap().records;
     assert_eq!(records.iter().map(|record| record.agent.as_str()).collect::<Vec<_>>(), [BOB]);
     assert_eq!(desk.living().len(), 0, "Amy's calendar does not show what is Bob's");

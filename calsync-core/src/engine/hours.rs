@@ -8,8 +8,8 @@
 use super::run::Pass;
 use super::{Engine, Shared};
 use crate::binding::{Binding, HoursJudged};
-use crate::error::{ErrorKind, Result};
-use crate::hours::{Finding, Hours, Judged, Rota, Warning, WarningKey, find, horizon, settle};
+use crate::error::{Error, ErrorKind, Result};
+use crate::hours::{Hours, Judged, Rota, Warning, WarningKey, find, horizon, settle};
 use crate::id::{AgentId, RecordId, Tenant};
 use crate::model::{Appointment, Fields, State, Status};
 use crate::plan::Row;
@@ -57,7 +57,13 @@ impl Shared {
             (None, Some(host)) => host.schedules(tenant, agents).await?,
             (None, None) => return Ok(None),
         };
-        Ok(found.into_iter().next().flatten())
+        match <[Option<Rota>; 1]>::try_from(found) {
+            Ok([rota]) => Ok(rota),
+            Err(found) => Err(Error::new(ErrorKind::Host, "schedules were asked of one agent")
+                .with("agent", agent)
+                .with("answers", found.len())
+                .cure("Answer with one rota, or None, for each agent that was asked about.")),
+        }
     }
 
     /// Whether anybody may know of working hours.
@@ -133,11 +139,7 @@ impl Look {
             return Ok(Verdict { judged: nothing, said: None });
         };
         let said = found.said(&shared.words, title(fields));
-        let (agent, event) = (self.agent.clone(), root.record.clone());
-        let judged = match found {
-            Finding::One(check) => Judged::one(agent, event, check),
-            Finding::Series(checked) => Judged::series(agent, event, self.window.clone(), checked),
-        };
+        let judged = found.judged(self.agent.clone(), root.record.clone(), self.window.clone());
         Ok(Verdict { judged, said })
     }
 }
@@ -165,10 +167,19 @@ impl Pass<'_> {
         match self.look_at_hours().await {
             Err(error) if matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::Halted) => Err(error),
             Err(error) => {
+                self.owe_hours();
                 self.report.warnings.push(format!("working hours were not looked at: {error}"));
                 Ok(())
             }
             Ok(()) => Ok(()),
+        }
+    }
+
+    /// What was changed and could not be looked at makes the next run look at everything.
+    pub(super) fn owe_hours(&mut self) {
+        let now = self.now();
+        if let Some(judged) = &mut self.state.hours {
+            judged.until = judged.until.min(now);
         }
     }
 

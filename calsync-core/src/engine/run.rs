@@ -181,6 +181,9 @@ impl Pass<'_> {
     /// Stores progress and health, gives the lease back, and passes a failure on.
     pub(super) async fn end(mut self, outcome: Result<()>) -> Result<Report> {
         let finished = self.now();
+        if outcome.is_err() {
+            self.owe_hours();
+        }
         self.report.finished = finished;
         self.report.requests = self.effort.requests();
         let error = outcome.as_ref().err().or(self.trouble.as_ref());
@@ -256,7 +259,7 @@ impl Pass<'_> {
             return Some(self.state.clone());
         }
         let stored = self.engine.shared.store.state(&self.binding.tenant, &self.binding.id).await.ok()?;
-        Some(BindingState { health: self.state.health.clone(), ..stored })
+        Some(BindingState { health: self.state.health.clone(), hours: self.state.hours.clone(), ..stored })
     }
 
     pub(super) fn now(&self) -> chrono::DateTime<chrono::Utc> {

@@ -33,6 +33,14 @@ impl Finding {
             Self::Series(checked) => words.series_warning(title, checked),
         }
     }
+
+    /// What it says about the warnings of a person and an appointment or series, which was judged in `window`.
+    pub fn judged(self, person: AgentId, event: RecordId, window: Range<DateTime<Utc>>) -> Judged {
+        match self {
+            Self::One(check) => Judged::one(person, event, check),
+            Self::Series(checked) => Judged::series(person, event, window, checked),
+        }
+    }
 }
 
 /// Holds an appointment, or a series with the occurrences that differ, against hours. `None` for a single appointment that is over
@@ -123,8 +131,7 @@ impl Subject<'_> {
         let (person, event) = (self.person.clone(), self.event.clone());
         Ok(match found {
             None => Judged::nothing(person, event),
-            Some(Finding::One(check)) => Judged::one(person, event, check),
-            Some(Finding::Series(checked)) => Judged::series(person, event, window, checked),
+            Some(found) => found.judged(person, event, window),
         })
     }
 }
