@@ -4,6 +4,7 @@ use super::desk::{AMY, Desk, Setup, TEAM, hour, with};
 use calsync_core::Binding;
 use calsync_core::binding::Policy;
 use calsync_core::model::Slot;
+use calsync_core::plan::Waiting;
 use serde_json::json;
 
 /// A series of six days, kept in step.
@@ -71,4 +72,67 @@ async fn c01_a_day_after_the_end_of_the_crm_s_series_does_not_come_back_to_it() 
         assert_eq!(here, desk.starts_in(TEAM));
     }
     desk.settled_after_a_full_listing().await;
+}
+
+/// A changed day that could not be read when the calendar showed it, and that a split there has taken to the new series since:
+/// its old id is gone without a word, and what waited behind it must not wait for the next full listing.
+#[tokio::test]
+async fn c13_a_day_that_a_split_took_along_before_it_could_be_read_holds_nothing_up() {
+    for deleted_here in [true, false] {
+        let (desk, series, slots) = six_days(Policy::Remote).await;
+        let day = format!("s1_{}", suffix(&slots[4]));
+        desk.retouch(&day, json!({"location": "Dock 4"}));
+        desk.after({
+            let day = day.clone();
+            move |_, mut answer| {
+                for event in answer["items"].as_array_mut().into_iter().flatten() {
+                    if event["id"] == *day {
+                        event["start"] = json!({"date": "0001-06-01"});
+                        event["end"] = json!({"date": "0001-06-02"});
+                    }
+                }
+                answer
+            }
+        });
+        let report = desk.run().await;
+        assert_eq!(report.waiting.get(&Waiting::Quarantined), Some(&1), "{report}");
+        desk.undisturbed();
+        let patch = json!({"summary": "google"});
+        desk.user(|fake, now| fake.user_split(now, AMY, "s1", &suffix(&slots[2]), &patch)).unwrap();
+        if deleted_here {
+            desk.crm.delete(&series).await.unwrap();
+        }
+        desk.run().await;
+        let report = desk.run().await;
+        assert!(report.waiting.is_empty(), "{report}");
+        assert_eq!(desk.instants().await, desk.starts_there(), "{report}");
+        desk.settled_after_a_full_listing().await;
+    }
+}
+
+/// One that stays unreadable is asked for again only while something waits behind it.
+#[tokio::test]
+async fn c13_an_unreadable_day_alone_costs_no_request() {
+    let (desk, series, slots) = six_days(Policy::Remote).await;
+    let day = format!("s1_{}", suffix(&slots[4]));
+    desk.after(move |_, mut answer| {
+        let listed = answer["items"].as_array_mut().into_iter().flatten();
+        for event in listed.filter(|event| event["id"] == *day) {
+            event["end"] = json!("soon");
+        }
+        if answer["id"] == *day {
+            answer["end"] = json!("soon");
+        }
+        answer
+    });
+    desk.retouch(&format!("s1_{}", suffix(&slots[4])), json!({"location": "Dock 4"}));
+    desk.run().await;
+    for (edited, requests) in [(false, 1), (true, 2), (true, 2)] {
+        if edited {
+            desk.edit(&series, |a| a.description = Some("Weekly".into())).await;
+        }
+        let report = desk.run().await;
+        assert_eq!(report.waiting.get(&Waiting::Quarantined), Some(&1), "{report}");
+        assert_eq!(report.requests, requests, "{report}");
+    }
 }

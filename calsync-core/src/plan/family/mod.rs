@@ -38,15 +38,7 @@ pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
     let pairs = pairs(family, rules);
     let all = || pairs.root.iter().chain(&pairs.occurrences);
     if all().any(|pair| pair.remote.delta == Delta::Unknown) {
-        for pair in all() {
-            if let Some(why) = &pair.remote.unreadable {
-                planner.wait(
-                    pair,
-                    Waiting::Quarantined,
-                    format!("the calendar's version cannot be read: {why}"),
-                );
-            }
-        }
+        planner.wait_for_the_unreadable(&all().collect::<Vec<_>>());
         return planner.plan;
     }
     // More passes than before: nothing is decided before it is seen what each side has of it.
@@ -189,6 +181,26 @@ impl<'a> Planner<'a> {
                     self.mark_again(pair);
                 }
             }
+        }
+    }
+
+    /// A family waits for what cannot be read of it. An occurrence may be gone by now without a word, with a series that was
+    /// split: if anything waits behind it, it is read once more.
+    fn wait_for_the_unreadable(&mut self, pairs: &[&Pair<'_>]) {
+        let unreadable = pairs.iter().filter(|pair| pair.remote.delta == Delta::Unknown);
+        let waits = |delta: Delta| !matches!(delta, Delta::Absent | Delta::Same | Delta::Unknown);
+        if pairs.iter().any(|pair| waits(pair.local.delta) || waits(pair.remote.delta)) {
+            let occurrences =
+                unreadable.clone().filter_map(|pair| pair.item).filter(|item| item.occurrence.is_some());
+            let unasked = occurrences.filter(|item| !self.rules.fresh.contains(&item.id));
+            self.plan.look_remote.extend(unasked.map(|item| (item.id.clone(), item.occurrence.clone())));
+        }
+        if self.plan.looks() {
+            return;
+        }
+        for pair in unreadable {
+            let why = pair.remote.unreadable.as_deref().unwrap_or_default();
+            self.wait(pair, Waiting::Quarantined, format!("the calendar's version cannot be read: {why}"));
         }
     }
 
