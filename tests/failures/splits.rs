@@ -1,10 +1,10 @@
 //! "This and following" on both sides before either heard of the other.
 
-use super::desk::{AMY, Desk, Setup, TEAM, hour, with};
-use calsync_core::Binding;
+use super::desk::{AMY, Desk, Setup, TEAM, hour, in_zone, with};
 use calsync_core::binding::Policy;
-use calsync_core::model::Slot;
+use calsync_core::model::{Recurrence, Slot};
 use calsync_core::plan::Waiting;
+use calsync_core::{Binding, ErrorKind};
 use serde_json::json;
 
 /// A series of six days, kept in step.
@@ -134,5 +134,109 @@ async fn c13_an_unreadable_day_alone_costs_no_request() {
         let report = desk.run().await;
         assert_eq!(report.waiting.get(&Waiting::Quarantined), Some(&1), "{report}");
         assert_eq!(report.requests, requests, "{report}");
+    }
+}
+
+/// In Los Angeles; the clocks go forward on the 14th of March.
+async fn in_the_crm(lines: &[&str]) -> (Desk, calsync_core::RecordId, Vec<Slot>) {
+    let desk = Desk::new().await;
+    let mut series = in_zone("visits", "2027-03-08T09:00:00", "America/Los_Angeles");
+    series.recurrence = Recurrence::new(lines.iter().map(|line| (*line).to_owned()).collect());
+    let id = desk.create(&series).await;
+    let slots = desk.shown().await.into_iter().map(|shown| shown.occurrence.unwrap().slot).collect();
+    (desk, id, slots)
+}
+
+/// Whatever the lines are: this and following, edited in a field only, moves, doubles and loses no occurrence.
+#[tokio::test]
+async fn this_and_following_in_the_crm_leaves_every_occurrence_where_it_was() {
+    for lines in [
+        &["RRULE:FREQ=DAILY;COUNT=9"][..],
+        &["RRULE:FREQ=WEEKLY;BYDAY=MO,TH;UNTIL=20270402T000000Z", "EXDATE:20270315T160000Z"],
+        // The count is spent before the listed days begin.
+        &["RRULE:FREQ=DAILY;COUNT=3", "RDATE:20270323T160000Z,20270330T160000Z"],
+        &["RRULE:FREQ=DAILY;COUNT=3", "RDATE:20270323T090000,20270330T090000,20270331T090000"],
+        &["RDATE;TZID=Europe/Berlin:20270310T180000,20270323T180000"],
+    ] {
+        let (_, _, slots) = in_the_crm(lines).await;
+        for (nth, slot) in slots.iter().enumerate().skip(1) {
+            let (desk, series, _) = in_the_crm(lines).await;
+            desk.run().await;
+            let before = desk.instants().await;
+            assert_eq!((before.len(), &before), (slots.len(), &desk.starts_there()));
+            desk.crm.edit_following(&series, *slot, |a| a.location = Some("Dock 4".into())).await.unwrap();
+            assert_eq!(desk.instants().await, before, "{lines:?} split at {slot}");
+            desk.run().await;
+            assert_eq!(desk.starts_there(), before, "{lines:?} split at {slot}");
+            let moved = desk.shown().await.iter().filter(|a| a.appointment.location.is_some()).count();
+            assert_eq!(moved, slots.len() - nth);
+            desk.settled_after_a_full_listing().await;
+        }
+    }
+}
+
+/// Moved over a clock change with its series, a changed occurrence stays the same day and hour of the week.
+#[tokio::test]
+async fn a_changed_occurrence_goes_along_with_this_and_following_by_the_wall_clock() {
+    let (desk, series, slots) = in_the_crm(&["RRULE:FREQ=WEEKLY;COUNT=4"]).await;
+    desk.crm.edit_occurrence(&series, slots[2], |a| a.location = Some("Dock 4".into())).await.unwrap();
+    desk.run().await;
+    // From Monday the 15th on, five days earlier: before the change.
+    let earlier = |a: &mut calsync_core::model::Appointment| {
+        let Slot::Time(at) = "20270310T170000Z".parse().unwrap() else { panic!() };
+        a.when = a.when.moved_to(&Slot::Time(at)).unwrap();
+    };
+    desk.crm.edit_following(&series, slots[1], earlier).await.unwrap();
+    // The changed one has a time of its own, which stays.
+    let days = ["08", "10", "22", "24"].map(|day| format!("2027-03-{day}T09:00"));
+    assert_eq!(desk.starts().await, days);
+    let changed: Vec<_> =
+        desk.shown().await.into_iter().filter(|a| a.appointment.location.is_some()).collect();
+    let slot = changed[0].occurrence.as_ref().unwrap().slot;
+    assert_eq!((changed.len(), slot.to_string().as_str()), (1, "20270317T160000Z"));
+    desk.run().await;
+    assert_eq!(desk.instants().await, desk.starts_there());
+    desk.settled_after_a_full_listing().await;
+}
+
+#[tokio::test]
+async fn a_split_that_would_bend_the_series_is_refused_and_changes_nothing() {
+    let listed = &["RRULE:FREQ=DAILY;COUNT=9", "RDATE:20270312T200000Z"];
+    for (lines, at, why) in [
+        (
+            &listed[..1],
+            "20270308T170000Z",
+            "20270308T170000Z is the first occurrence: edit the series as a whole",
+        ),
+        (&listed[..1], "20270308T180000Z", "the series has no occurrence at 20270308T180000Z"),
+        (
+            listed,
+            "20270312T200000Z",
+            "the rules of the series cannot go on from 20270312T200000Z as they are: split it at another occurrence",
+        ),
+    ] {
+        let (desk, series, _) = in_the_crm(lines).await;
+        let before = desk.shown().await;
+        let edited =
+            desk.crm.edit_following(&series, at.parse().unwrap(), |a| a.summary = Some("new".into()));
+        let refused = edited.await.unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Invalid);
+        assert!(
+            refused.to_string().contains(why) && refused.to_string().contains(series.as_str()),
+            "{refused}"
+        );
+        assert_eq!(desk.shown().await, before);
+    }
+
+    // Nor is there anything to change or to cancel where no occurrence is.
+    let (desk, series, slots) = in_the_crm(&listed[..1]).await;
+    let single = desk.create(&in_zone("single", "2027-03-08T09:00:00", "America/Los_Angeles")).await;
+    for (record, at) in [(&series, "20270308T180000Z".parse().unwrap()), (&single, slots[0])] {
+        let edited = desk.crm.edit_occurrence(record, at, |a| a.summary = Some("new".into())).await;
+        let cancelled = desk.crm.cancel_occurrence(record, at).await;
+        for refused in [edited.unwrap_err(), cancelled.unwrap_err()] {
+            assert_eq!(refused.kind(), ErrorKind::Invalid);
+            assert!(refused.to_string().contains("the series has no such occurrence"), "{refused}");
+        }
     }
 }

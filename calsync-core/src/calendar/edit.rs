@@ -14,7 +14,7 @@ use super::course::Course;
 use super::offsets::At;
 use super::overrides::{Override, Placed, Reach, RecurrenceSet, start_like};
 use super::rule::{Reading, Refused, Rule};
-use super::series::{Start, Truncated, zone_of};
+use super::series::{Series, Start, Truncated, zone_of};
 use super::set::{First, Set};
 use super::walk::{Step, Walk};
 use crate::model::{Recurrence, Slot};
@@ -170,9 +170,7 @@ impl<T: Clone> RecurrenceSet<T> {
         let (mut kept, mut listed) = (Vec::new(), Vec::new());
         let mut work = self.series.work_max;
         for change in &self.overrides {
-            let wall = self.series.zone.at(self.key(change.slot)).wall + shift;
-            let at = bare.series.zone.at_wall(wall);
-            let slot = slot_of(at, bare.series.first.whole_days);
+            let (at, slot) = self.moved(change.slot, shift, &bare.series);
             // One that reaches further says something of later slots, whether or not its own is there.
             if change.reach == Reach::One && !bare.series.has(at.instant, &mut work)? {
                 if orphans == Orphans::Drop || change.to.is_none() {
@@ -232,6 +230,20 @@ impl<T: Clone> RecurrenceSet<T> {
             lines.push(format!("{}{value}:{}", line.name, moved.join(",")));
         }
         Ok(Recurrence::new(lines))
+    }
+
+    /// The slot that is as far from this one, on the wall clock, as another start is from that of the series.
+    ///
+    /// # Errors
+    /// [`EditRefused::Refused`] for a zone that this machine's data does not know.
+    pub fn slot_moved_to(&self, slot: Slot, start: &Start) -> Result<Slot, EditRefused> {
+        let to = Series::parse(start, [], Reading::Lenient)?;
+        Ok(self.moved(slot, start.wall() - self.own.start.wall(), &to).1)
+    }
+
+    fn moved(&self, slot: Slot, shift: i64, to: &Series) -> (At, Slot) {
+        let at = to.zone.at_wall(self.series.zone.at(self.key(slot)).wall + shift);
+        (at, slot_of(at, to.first.whole_days))
     }
 
     /// Another set, read and asked as this one is.

@@ -28,6 +28,15 @@ pub enum Start {
     Zoned(NaiveDateTime, Zone),
 }
 
+impl From<&When> for Start {
+    fn from(when: &When) -> Self {
+        match when {
+            When::AllDay { start, .. } => Self::Day(*start),
+            When::Timed { start, .. } => Self::Zoned(start.time, start.zone.clone()),
+        }
+    }
+}
+
 /// A series: a start, and the lines that repeat it.
 #[derive(Clone, Debug)]
 pub struct Series {
@@ -61,15 +70,10 @@ impl Series {
     /// # Errors
     /// [`ErrorKind::Invalid`] for lines that cannot be read.
     pub fn of(when: &When, recurrence: &Recurrence) -> Result<Self> {
-        let start = match when {
-            When::AllDay { start, .. } => Start::Day(*start),
-            When::Timed { start, .. } => Start::Zoned(start.time, start.zone.clone()),
-        };
-        Self::parse(&start, recurrence.lines().iter().map(String::as_str), Reading::Lenient).map_err(
-            |refused| {
-                Error::new(ErrorKind::Invalid, "a recurrence line cannot be read").with("recurrence", refused)
-            },
-        )
+        let lines = recurrence.lines().iter().map(String::as_str);
+        Self::parse(&Start::from(when), lines, Reading::Lenient).map_err(|refused| {
+            Error::new(ErrorKind::Invalid, "a recurrence line cannot be read").with("recurrence", refused)
+        })
     }
 
     /// What becomes of an occurrence whose wall time a clock change skips. Default: it moves forward.

@@ -5,7 +5,7 @@
 //! The same table can be written by SQL; `calsync-sqlite` documents it.
 
 use super::Engine;
-use crate::calendar;
+use crate::calendar::{self, EditRefused, Length, Placed, Reading, RecurrenceSet, Start};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::{RecordChange, RecordWrite};
@@ -143,7 +143,7 @@ impl Appointments {
     /// Changes one occurrence of a series and no other.
     ///
     /// # Errors
-    /// [`ErrorKind::NotFound`] when there is no such series.
+    /// [`ErrorKind::NotFound`] when there is no such series, [`ErrorKind::Invalid`] when it has no such slot.
     pub async fn edit_occurrence(
         &self,
         series: &RecordId,
@@ -184,6 +184,12 @@ impl Appointments {
     ) -> Result<Record> {
         for _ in 0..ATTEMPTS_MAX {
             let (master, child) = self.occurrence(series, slot).await?;
+            if child.is_none() && !has_slot(&master, slot)? {
+                return Err(Error::new(ErrorKind::Invalid, "the series has no such occurrence")
+                    .with("record", series)
+                    .with("slot", slot)
+                    .cure("Name the slot as Appointments::window gives it: where the series puts it."));
+            }
             let own = child.as_ref().and_then(|child| child.fields.as_ref());
             let fields = make(&master, own)?.to_fields();
             let write = match &child {
@@ -212,7 +218,8 @@ impl Appointments {
     /// keep their changes. Returns the new series.
     ///
     /// # Errors
-    /// [`ErrorKind::Invalid`] when `slot` is the first occurrence (edit the series instead) or the series cannot be counted.
+    /// [`ErrorKind::Invalid`] when the series has no such slot, when it is the first one (edit the series instead), or when the rules
+    /// would not go on from it as they are ([`EditRefused`]).
     pub async fn edit_following(
         &self,
         series: &RecordId,
@@ -222,62 +229,43 @@ impl Appointments {
         let master = self.expect(series).await?;
         let fields = master.fields.clone().unwrap_or_default();
         let (when, recurrence) = read_when(fields.get("when").unwrap_or(&serde_json::Value::Null))?;
-        if recurrence.is_empty() || when.slot()? >= slot {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                "a series cannot be split before its first occurrence",
-            )
-            .with("record", series)
-            .with("slot", slot)
-            .cure("Edit the series as a whole."));
-        }
-        let before = match recurrence.count() {
-            None => 0,
-            Some(_) => {
-                let until = match slot {
-                    Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
-                    Slot::Time(instant) => instant,
-                };
-                // EXDATEs are counted by COUNT, so they are left out of the question.
-                let rule =
-                    recurrence.lines().iter().filter(|line| line.to_ascii_uppercase().starts_with("RRULE"));
-                let expansion = calendar::expand(&when, &Recurrence::new(rule.cloned().collect()), until)?;
-                if expansion.truncated {
-                    return Err(Error::new(ErrorKind::Limit, "the series is too long to be counted")
-                        .with("record", series));
-                }
-                u32::try_from(expansion.slots.len()).unwrap_or(u32::MAX)
-            }
+        let refused = |why: EditRefused| {
+            Error::new(ErrorKind::Invalid, "this and all that follow cannot be edited")
+                .with("record", series)
+                .with("reason", why)
         };
-        let left = when_value(&when, &recurrence.trimmed_before(&slot));
+        let (before, following) = halves(&when, &recurrence, slot).map_err(refused)?;
         let mut right = Appointment::from_fields(&fields)?;
         right.when = when.moved_to(&slot)?;
-        right.recurrence = recurrence.from(&slot, before);
+        if Start::from(&right.when) != following.own().start {
+            // A clock change moved this occurrence: a series that starts where it is would stay at that time.
+            return Err(refused(EditRefused::Rules(slot)));
+        }
+        right.recurrence = following.lines().clone();
         right.ical_uid = None;
         change(&mut right);
         let id = RecordId::new(self.engine.shared.entropy.hex());
         let mut trimmed = Fields::new();
-        trimmed.set("when", left);
-        let patch = |fields: Fields, occurrence: Option<Occurrence>| RecordChange::Patch {
-            units: fields.iter().map(|(unit, _)| unit.clone()).collect(),
-            fields,
-            occurrence,
+        trimmed.set("when", when_value(&when, &before));
+        let patch = RecordChange::Patch {
+            units: trimmed.iter().map(|(unit, _)| unit.clone()).collect(),
+            fields: trimmed,
+            occurrence: None,
             agent: None,
             sync: None,
         };
         let create =
             RecordChange::Create { agent: master.agent.clone(), occurrence: None, fields: right.to_fields() };
-        let mut writes =
-            vec![self.of(series, Some(&master), patch(trimmed, None)), self.of(&id, None, create)];
-        // Slots of the new series are those of the old one, shifted by as much as the change moved the first.
-        let shift = shift(&when.moved_to(&slot)?, &right.when)?;
+        let mut writes = vec![self.of(series, Some(&master), patch), self.of(&id, None, create)];
+        let start = Start::from(&right.when);
         for child in self.occurrences(series).await? {
             let Some(occurrence) = child.occurrence.clone().filter(|occurrence| occurrence.slot >= slot)
             else {
                 continue;
             };
             // An occurrence cannot move to another series in the calendar: it ends here and is made anew there.
-            let moved = Occurrence { series: id.clone(), slot: shifted(occurrence.slot, shift) };
+            let slot = following.slot_moved_to(occurrence.slot, &start).map_err(refused)?;
+            let moved = Occurrence { series: id.clone(), slot };
             let fields = child.fields.clone().unwrap_or_default();
             let new = ids::occurrence_record(&moved.series, &moved.slot);
             writes.push(self.of(&child.id, Some(&child), RecordChange::Cancel));
@@ -438,13 +426,20 @@ fn raw_diff(before: &Fields, after: &Fields) -> BTreeSet<Unit> {
     units.filter(|unit| before.get(unit.as_str()) != after.get(unit.as_str())).cloned().collect()
 }
 
-fn shift(from: &When, to: &When) -> Result<chrono::Duration> {
-    Ok(to.start_instant()? - from.start_instant()?)
+/// Whether a series puts an occurrence there. A single appointment has none.
+fn has_slot(series: &Record, slot: Slot) -> Result<bool> {
+    let when = series.fields.as_ref().and_then(|fields| fields.get("when"));
+    let (when, recurrence) = read_when(when.unwrap_or(&serde_json::Value::Null))?;
+    Ok(!recurrence.is_empty() && calendar::has_slot(&when, &recurrence, slot))
 }
 
-fn shifted(slot: Slot, by: chrono::Duration) -> Slot {
-    match slot {
-        Slot::Date(date) => Slot::Date(date + chrono::Duration::days(by.num_days())),
-        Slot::Time(instant) => Slot::Time(instant + by),
-    }
+/// The lines of a series before a slot, and the series that starts in it.
+fn halves(
+    when: &When,
+    recurrence: &Recurrence,
+    slot: Slot,
+) -> std::result::Result<(Recurrence, RecurrenceSet<()>), EditRefused> {
+    let own = Placed { start: Start::from(when), length: Length::default(), value: () };
+    let halves = RecurrenceSet::new(own, recurrence.clone(), [], Reading::Lenient)?.split(slot)?;
+    Ok((halves.before.lines().clone(), halves.following))
 }

@@ -74,70 +74,10 @@ impl Recurrence {
         }
         parts(&rule.value).get("COUNT")?.parse().ok()
     }
-
-    /// The left half of a split: everything before `slot`. Every rule ends the second (or the day) before it; Google knows
-    /// no RANGE, trimming with UNTIL is its documented way ("Recurring events", modify all following instances).
-    pub fn trimmed_before(&self, slot: &Slot) -> Self {
-        let until = match slot {
-            Slot::Date(date) => Slot::Date(date.pred_opt().unwrap_or(*date)),
-            Slot::Time(instant) => Slot::Time(*instant - chrono::Duration::seconds(1)),
-        };
-        self.rewritten(
-            |date| date < *slot,
-            |parts| {
-                parts.remove("COUNT");
-                let earlier =
-                    parts.get("UNTIL").and_then(|text| read_date(text)).is_some_and(|given| given <= until);
-                if !earlier {
-                    parts.insert("UNTIL".into(), until.to_string());
-                }
-            },
-        )
-    }
-
-    /// The right half of a split: everything from `slot` on, when `before` occurrences of the rule came earlier.
-    pub fn from(&self, slot: &Slot, before: u32) -> Self {
-        self.rewritten(
-            |date| date >= *slot,
-            |parts| {
-                if let Some(count) = parts.get("COUNT").and_then(|c| c.parse::<u32>().ok()) {
-                    parts.insert("COUNT".into(), count.saturating_sub(before).max(1).to_string());
-                }
-            },
-        )
-    }
-
-    fn rewritten(&self, keep: impl Fn(Slot) -> bool, rule: impl Fn(&mut BTreeMap<String, String>)) -> Self {
-        let mut lines = Vec::new();
-        for text in &self.lines {
-            let line = Line::parse(text);
-            match line.name.as_str() {
-                "RRULE" | "EXRULE" => {
-                    let mut parts = parts(&line.value);
-                    rule(&mut parts);
-                    let freq = parts.remove("FREQ").unwrap_or_default();
-                    let rest: String = parts.iter().map(|(name, value)| format!(";{name}={value}")).collect();
-                    lines.push(format!("{}:FREQ={freq}{rest}", line.name));
-                }
-                "RDATE" | "EXDATE" => {
-                    let kept: Vec<&str> = (line.value.split(','))
-                        .filter(|date| line.canonical_date(date).is_none_or(&keep))
-                        .collect();
-                    if !kept.is_empty() {
-                        lines.push(format!("{}:{}", line.head, kept.join(",")));
-                    }
-                }
-                _ => lines.push(text.clone()),
-            }
-        }
-        Self { lines }
-    }
 }
 
 /// One content line, taken apart.
 struct Line {
-    /// Everything before the colon, as written.
-    head: String,
     /// The property's name, mended where Google mislabels it.
     name: String,
     zone: Option<Zone>,
@@ -161,9 +101,9 @@ impl Line {
                 .filter_map(|word| word.split_once('='))
                 .find(|(key, _)| key.eq_ignore_ascii_case("TZID"))
                 .and_then(|(_, zone)| Zone::new(zone).ok());
-            return Self { head: format!("RDATE;{inner}"), name, zone, value: dates.to_owned() };
+            return Self { name, zone, value: dates.to_owned() };
         }
-        Self { head: head.to_owned(), name, zone, value: value.to_owned() }
+        Self { name, zone, value: value.to_owned() }
     }
 
     fn dates(&self) -> impl Iterator<Item = String> {
@@ -260,29 +200,5 @@ mod tests {
         ] {
             assert_ne!(lines(&[a]).canonical(), lines(&[b]).canonical());
         }
-    }
-
-    #[test]
-    fn a_split_ends_the_left_half_before_the_slot_and_gives_the_rest_to_the_right_one() {
-        let slot: Slot = "20261109T140000Z".parse().expect("a slot");
-        let series = lines(&["RRULE:FREQ=WEEKLY;COUNT=10", "EXDATE:20261102T140000Z,20261116T140000Z"]);
-        assert_eq!(
-            series.trimmed_before(&slot).lines(),
-            ["RRULE:FREQ=WEEKLY;UNTIL=20261109T135959Z", "EXDATE:20261102T140000Z"]
-        );
-        assert_eq!(series.from(&slot, 4).lines(), ["RRULE:FREQ=WEEKLY;COUNT=6", "EXDATE:20261116T140000Z"]);
-    }
-
-    #[test]
-    fn trimming_an_all_day_series_ends_it_on_the_day_before_and_keeps_an_earlier_end() {
-        let slot: Slot = "20261109".parse().expect("a slot");
-        assert_eq!(
-            lines(&["RRULE:FREQ=DAILY"]).trimmed_before(&slot).lines(),
-            ["RRULE:FREQ=DAILY;UNTIL=20261108"]
-        );
-        assert_eq!(
-            lines(&["RRULE:FREQ=DAILY;UNTIL=20261101"]).trimmed_before(&slot).lines(),
-            ["RRULE:FREQ=DAILY;UNTIL=20261101"]
-        );
     }
 }
