@@ -30,6 +30,8 @@ mod length;
 mod offsets;
 mod overrides;
 mod period;
+#[cfg(test)]
+mod releases;
 mod rule;
 mod series;
 mod set;
