@@ -98,6 +98,8 @@ pub enum Waiting {
     Deselected,
     /// It may be the same as something on the other side; somebody says which, or none, in a plan.
     Ambiguous,
+    /// An earlier run may have written it without hearing the answer; the next one finds out what became of that.
+    Unsettled,
 }
 
 /// How many guests a row names; the counts go on.

@@ -22,8 +22,7 @@ impl Pass<'_> {
     pub(super) async fn take_up(&mut self, id: &PlanId) -> Result<()> {
         self.settle().await?;
         self.deliver().await?;
-        self.observe_local().await?;
-        self.pair_up().await?;
+        self.observe_both().await?;
         let plan = self.engine.open_plan(id).await?;
         let mut last = 0;
         let mut said = Vec::new();

@@ -7,10 +7,11 @@
 use super::kept::{Match, PlanRow, RowState};
 use super::{FORMAT, Plan};
 use crate::engine::Engine;
+use crate::engine::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BindingId, PlanId, Tenant};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
 
 /// The longest line that is read, in bytes: far more than an appointment as large as an answer may be, before and after.
@@ -99,18 +100,32 @@ impl Engine {
             );
         }
         let wanted = read(&plan, lines).await?;
+        // Under one lease from the last check to the last change: what was checked still holds.
+        let mut pass = self.begin(&plan.binding).await?;
+        let outcome = pass.take_in(&plan, &wanted).await;
+        let (selected, deselected, rematched) = pass.release_after(outcome, &mut plan).await?;
+        Ok(Imported { plan, selected, deselected, rematched })
+    }
+}
+
+/// What a file says of each row that it has: its state, a match that is new, and in which line.
+type Wanted = BTreeMap<u64, (RowState, Option<Match>, u64)>;
+
+impl Pass<'_> {
+    /// Puts what a file says into the plan: all of it, or nothing. Answers with the rows that are selected, deselected and planned
+    /// again by it.
+    async fn take_in(&mut self, plan: &Plan, wanted: &Wanted) -> Result<(Vec<u64>, Vec<u64>, Vec<u64>)> {
         let mut told = Vec::new();
-        for (number, (_, matched)) in &wanted {
+        for (number, (_, matched, at)) in wanted {
             if let Some(matched) = matched {
-                told.push((*number, matched.clone()));
+                let (root, _) = plan.row(*number).await?;
+                self.matched(plan, &root, matched).await.map_err(|error| error.with("line", at))?;
+                told.push((*number, matched));
             }
         }
-        let state = |number: u64| match wanted.get(&number) {
-            Some((state, _)) => *state,
-            None => RowState::Deselected,
-        };
+        let state = |number: u64| wanted.get(&number).map_or(RowState::Deselected, |(state, ..)| *state);
         // The rows of a series stand or fall together: one that is not wanted takes the others along.
-        let mut unwanted = std::collections::BTreeSet::new();
+        let mut unwanted = BTreeSet::new();
         plan.each(|stored, kept| {
             if kept.state.open() && kept.row.writes() && state(stored.number) == RowState::Deselected {
                 unwanted.insert(stored.root.clone());
@@ -133,24 +148,20 @@ impl Engine {
                 })
                 .await?;
         }
-        plan.look_again().await?;
         let mut rematched = Vec::new();
         for (number, matched) in told {
             // Its counterpart may have been told from the other side already.
-            let (_, kept) = plan.row(number).await?;
+            let (root, kept) = plan.row(number).await?;
             if kept.state.open() {
-                rematched.extend(plan.rematch(number, matched).await?);
+                rematched.extend(self.match_anew(plan, &root, &kept, matched).await?);
             }
         }
-        Ok(Imported { plan, selected, deselected, rematched })
+        Ok((selected, deselected, rematched))
     }
 }
 
-/// What the file says of each row: its state, and a match that is new.
-async fn read(
-    plan: &Plan,
-    lines: impl Iterator<Item = Result<(u64, String)>>,
-) -> Result<BTreeMap<u64, (RowState, Option<Match>)>> {
+/// Reads the rows of a file, and refuses it when anything else was edited.
+async fn read(plan: &Plan, lines: impl Iterator<Item = Result<(u64, String)>>) -> Result<Wanted> {
     let mut wanted = BTreeMap::new();
     for read in lines {
         let (at, text) = read?;
@@ -190,7 +201,7 @@ async fn read(
             return Err(refused(at, "this row is not about a record that could have another counterpart")
                 .with("row", row.number));
         }
-        if wanted.insert(row.number, (state, matched)).is_some() {
+        if wanted.insert(row.number, (state, matched, at)).is_some() {
             return Err(refused(at, "this row stands twice in the file").with("row", row.number));
         }
     }

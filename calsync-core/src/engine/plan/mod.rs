@@ -20,6 +20,7 @@ use super::Engine;
 use crate::binding::Binding;
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
+use crate::guard::Held;
 use crate::id::{BindingId, PlanId};
 use crate::plan::{Action, Row, is_deselected};
 use crate::report::Report;
@@ -53,6 +54,8 @@ pub struct Plan {
     pub states: BTreeMap<RowState, u64>,
     /// What somebody should know about the observation.
     pub warnings: Vec<String>,
+    /// What the guards would hold back, why, and how much of it; a listing that is not believed among them.
+    pub held: Vec<Held>,
     shown: Vec<PlanRow>,
     engine: Engine,
 }
@@ -64,11 +67,14 @@ struct Summary {
     format: u32,
     #[serde(default)]
     warnings: Vec<String>,
+    #[serde(default)]
+    held: Vec<Held>,
 }
 
 impl Engine {
     /// Observes both sides and stores what a run would do. Writes to neither the CRM nor the calendar, and to the store nothing
-    /// but what was observed and the plan: no link, no base, no intent, no journal.
+    /// but what was observed and the plan: no link, no base, no intent, no journal. What an earlier run may have written without
+    /// hearing the answer waits ([`Waiting::Unsettled`](crate::plan::Waiting)).
     ///
     /// # Errors
     /// As [`Engine::run`].
@@ -95,6 +101,7 @@ impl Engine {
             counts: BTreeMap::new(),
             states: BTreeMap::new(),
             warnings: summary.warnings,
+            held: summary.held,
             shown: Vec::new(),
             engine: self.clone(),
         };
@@ -102,7 +109,7 @@ impl Engine {
         Ok(plan)
     }
 
-    /// Carries out what is selected of a stored plan, as far as both sides are still as it says. Rows that a reviewer deselected
+    /// Carries out what is selected of a stored plan, as far as both sides are still as it says, which is looked up first. Rows that a reviewer deselected
     /// are left waiting, in runs as well, until they are selected in a plan and applied. Rows whose ground moved are planned again:
     /// they are in the plan under new numbers, and carried out once they are selected.
     ///
@@ -141,23 +148,28 @@ impl Engine {
 }
 
 impl super::run::Pass<'_> {
-    async fn draw_up(&mut self, id: &PlanId) -> Result<()> {
-        // It writes to neither side, and shows an operator who halted everything what waits.
-        self.heeds_halt = false;
-        self.settle().await?;
+    /// Sees what is on both sides now, and decides nothing.
+    pub(super) async fn observe_both(&mut self) -> Result<()> {
         self.observe_local().await?;
         if !self.observe_remote().await? {
             return Err(
                 Error::new(ErrorKind::Limit, "the calendar could not be listed to the end in time").later()
             );
         }
-        self.pair_up().await?;
+        self.pair_up().await
+    }
+
+    async fn draw_up(&mut self, id: &PlanId) -> Result<()> {
+        // It writes to neither side, and shows an operator who halted everything what waits.
+        self.heeds_halt = false;
+        self.observe_both().await?;
         let hold = self.guard().await?;
         // Deselected before: shown as what it would be, and deselected again.
         let reviewed = std::mem::take(&mut self.deselected);
         let mut number = 0;
         let hours = self.hours_to_show().await;
-        let summary = Summary { format: FORMAT, warnings: self.report.warnings.clone() };
+        let (warnings, held) = (self.report.warnings.clone(), self.report.held.clone());
+        let summary = Summary { format: FORMAT, warnings, held };
         let header = PlanHeader {
             id: id.clone(),
             binding: self.binding.id.clone(),

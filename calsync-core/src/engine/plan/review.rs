@@ -124,11 +124,7 @@ impl Plan {
         let engine = self.engine.clone();
         let mut pass = engine.begin(&self.binding).await?;
         let outcome = pass.match_anew(self, &root, &kept, &matched).await;
-        let released = engine.shared.store.release(&engine.tenant, &pass.lease).await;
-        let numbers = outcome?;
-        released?;
-        self.look_again().await?;
-        Ok(numbers)
+        pass.release_after(outcome, self).await
     }
 
     /// Forgets the plan and its rows. What was carried out of it stays; what was deselected and applied stays deselected.
@@ -244,15 +240,73 @@ impl Plan {
 }
 
 impl super::super::run::Pass<'_> {
+    /// Gives the lease back after a review, and lets the plan be seen as it is now.
+    pub(super) async fn release_after<T>(self, outcome: Result<T>, plan: &mut Plan) -> Result<T> {
+        let released = self.engine.shared.store.release(&self.binding.tenant, &self.lease).await;
+        let done = outcome?;
+        released?;
+        plan.look_again().await?;
+        Ok(done)
+    }
+
+    /// The event and the record that a match is about; nothing where it says that there is no counterpart.
+    ///
+    /// # Errors
+    /// For a match that cannot be: of the wrong kind, with what is not there, or with what is linked.
+    pub(super) async fn matched(
+        &self,
+        plan: &Plan,
+        root: &(Which, String),
+        matched: &Match,
+    ) -> Result<Option<(RemoteId, RecordId)>> {
+        let invalid = |what: &'static str| Error::new(ErrorKind::Invalid, what).with("plan", &plan.id);
+        let (remote, record) = match (&root.0, matched) {
+            (_, Match::Nothing) => return Ok(None),
+            (Which::Remote, Match::Record(record)) => (RemoteId::from(root.1.as_str()), record.clone()),
+            (Which::Local, Match::Event(remote)) => (remote.clone(), RecordId::from(root.1.as_str())),
+            (Which::Remote, Match::Event(_)) => {
+                return Err(invalid(
+                    "a record of the calendar is the same as one of the CRM, not as another event",
+                ));
+            }
+            (Which::Local, Match::Record(_)) => {
+                return Err(invalid("a record of the CRM is the same as an event, not as another record"));
+            }
+        };
+        let store = &self.engine.shared.store;
+        let (tenant, id) = (&self.binding.tenant, &self.binding.id);
+        let there = store.family(tenant, id, Which::Remote, remote.as_str()).await?;
+        let here = store.family(tenant, id, Which::Local, record.as_str()).await?;
+        let known = there.remote.iter().any(|item| item.id == remote)
+            && here.local.iter().any(|mark| mark.id == record);
+        if !known {
+            return Err(Error::new(
+                ErrorKind::NotFound,
+                "there is nothing pending on the other side under this id",
+            )
+            .with("plan", &plan.id)
+            .with("event", &remote)
+            .with("record", &record)
+            .cure("Choose one of the row's candidates, or an appointment that is on one side only."));
+        }
+        if !there.links.is_empty() || !here.links.is_empty() {
+            return Err(invalid("one of the two is linked to something else already")
+                .with("event", &remote)
+                .with("record", &record)
+                .cure("Only what is on one side alone can be matched."));
+        }
+        Ok(Some((remote, record)))
+    }
+
     /// Plans the families that a new match concerns, and puts the new rows into the plan in place of theirs.
-    async fn match_anew(
+    pub(super) async fn match_anew(
         &mut self,
         plan: &Plan,
         root: &(Which, String),
         kept: &Kept,
         matched: &Match,
     ) -> Result<Vec<u64>> {
-        let invalid = |what: &'static str| Error::new(ErrorKind::Invalid, what).with("plan", &plan.id);
+        let counterparts = self.matched(plan, root, matched).await?;
         self.heeds_halt = false;
         self.pair_up().await?;
         let reviewed = std::mem::take(&mut self.deselected);
@@ -271,19 +325,6 @@ impl super::super::run::Pass<'_> {
         for (root, matched) in said {
             self.say(&root, &matched);
         }
-        let (remote, record) = match (&root.0, matched) {
-            (Which::Remote, Match::Record(record)) => (RemoteId::from(root.1.as_str()), record.clone()),
-            (Which::Local, Match::Event(remote)) => (remote.clone(), RecordId::from(root.1.as_str())),
-            (_, Match::Nothing) => (RemoteId::from(""), RecordId::from("")),
-            (Which::Remote, Match::Event(_)) => {
-                return Err(invalid(
-                    "a record of the calendar is the same as one of the CRM, not as another event",
-                ));
-            }
-            (Which::Local, Match::Record(_)) => {
-                return Err(invalid("a record of the CRM is the same as an event, not as another record"));
-            }
-        };
         // Everything that the old and the new match concern.
         let mut concerned: BTreeSet<(Which, String)> = BTreeSet::from([root.clone()]);
         let mut add = |which: Which, id: &str| {
@@ -305,32 +346,10 @@ impl super::super::run::Pass<'_> {
         {
             add(Which::Local, record.as_str());
         }
-        if *matched != Match::Nothing {
+        if let Some((remote, record)) = counterparts {
             add(Which::Remote, remote.as_str());
             add(Which::Local, record.as_str());
-            let store = &self.engine.shared.store;
-            let (tenant, id) = (&self.binding.tenant, &self.binding.id);
-            let there = store.family(tenant, id, Which::Remote, remote.as_str()).await?;
-            let here = store.family(tenant, id, Which::Local, record.as_str()).await?;
-            let known = there.remote.iter().any(|item| item.id == remote)
-                && here.local.iter().any(|mark| mark.id == record);
-            if !known {
-                return Err(Error::new(
-                    ErrorKind::NotFound,
-                    "there is nothing pending on the other side under this id",
-                )
-                .with("plan", &plan.id)
-                .with("event", &remote)
-                .with("record", &record)
-                .cure("Choose one of the row's candidates, or an appointment that is on one side only."));
-            }
-            if !there.links.is_empty() || !here.links.is_empty() {
-                return Err(invalid("one of the two is linked to something else already")
-                    .with("event", &remote)
-                    .with("record", &record)
-                    .cure("Only what is on one side alone can be matched."));
-            }
-            self.pairing.set(remote.clone(), Some(record), By::Person);
+            self.pairing.set(remote, Some(record), By::Person);
         } else {
             for (which, id) in &concerned {
                 self.pairing.part(*which, id);

@@ -32,6 +32,9 @@ impl fmt::Display for Plan {
         if left > 0 {
             writeln!(f, "  … and {left} more rows")?;
         }
+        for held in &self.held {
+            writeln!(f, "  ! {held}")?;
+        }
         for warning in &self.warnings {
             writeln!(f, "  ! {warning}")?;
         }

@@ -168,7 +168,12 @@ impl Provider for Paper {
 
     async fn get(&self, _: &Target, id: &RemoteId, effort: &Effort) -> Result<Option<Item>> {
         effort.spend();
-        Ok(self.sheet().find(id).map(Item::Record))
+        let mut sheet = self.sheet();
+        if sheet.lose_answers > 0 {
+            sheet.lose_answers -= 1;
+            return Err(Error::new(ErrorKind::Unavailable, "the answer was lost").later());
+        }
+        Ok(sheet.find(id).map(Item::Record))
     }
 
     async fn write(&self, _: &Target, write: &Write, effort: &Effort) -> Result<Receipt> {

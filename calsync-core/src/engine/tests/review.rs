@@ -338,3 +338,149 @@ async fn what_an_earlier_run_meant_to_send_is_not_sent_once_it_is_deselected() {
     assert_eq!(desk.run().await.waiting.get(&Waiting::Deselected), Some(&1));
     assert!(desk.paper.living().is_empty());
 }
+
+/// The ground of a row is looked up on both sides before anything is carried out.
+#[tokio::test]
+async fn a_row_whose_ground_moved_in_the_calendar_is_planned_again_too() {
+    // Edited there, deleted there, back there.
+    let desk = with_visits(&["First"]).await;
+    let plan = desk.engine.plan(&desk.binding).await.unwrap();
+    desk.paper.put("g0", visit("Second").to_fields());
+    let report = desk.engine.apply(&plan).await.unwrap();
+    assert!(!report.wrote() && report.warnings[0].contains("planned"), "{report}");
+    let mut plan = desk.engine.open_plan(&plan.id).await.unwrap();
+    assert_eq!(text_of(&plan).await, ["2 moved create in CRM Second"]);
+    desk.paper.delete("g0");
+    plan.select(&[2]).await.unwrap();
+    let report = desk.engine.apply(&plan).await.unwrap();
+    assert!(!report.wrote(), "{report}");
+    assert!(titles(&desk).await.is_empty());
+
+    let desk = with_visits(&["Kept"]).await;
+    desk.run().await;
+    desk.paper.delete("g0");
+    let plan = desk.engine.plan(&desk.binding).await.unwrap();
+    assert_eq!(text_of(&plan).await, ["1 selected remove in CRM Kept"]);
+    desk.paper.put("g0", visit("Kept").to_fields());
+    let report = desk.engine.apply(&plan).await.unwrap();
+    assert!(!report.wrote(), "{report}");
+    assert_eq!(titles(&desk).await, ["Kept"]);
+    desk.settled().await;
+}
+
+/// What an earlier run may have written without hearing the answer is not looked into by a plan: that would be stored as agreed.
+#[tokio::test]
+async fn a_dry_run_leaves_in_doubt_what_an_earlier_run_did_not_hear_the_answer_of() {
+    let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
+    let store = MemoryStore::new(clock.clone(), "installation".into());
+    let paper = Paper::default();
+    let engine = Engine::builder(store.clone())
+        .provider("paper", paper.clone())
+        .clock(clock)
+        .entropy(Arc::new(SeededEntropy::new(7)))
+        .build()
+        .unwrap();
+    let new = Binding::two_way("amy@example.com").to("paper", "amy@example.com");
+    let binding = engine.bind(new).await.unwrap();
+    let crm = engine.appointments().unwrap();
+    crm.create("amy@example.com", &visit("Sent")).await.unwrap();
+    paper.sheet().lose_answers = 2;
+    _ = engine.run(&binding).await;
+    let kept = |mut snapshot: serde_json::Value| {
+        let tenant = &mut snapshot["tenants"]["default"];
+        tenant["plans"].take();
+        tenant["leases"].take();
+        let rows = &mut tenant["rows"][binding.id.as_str()];
+        // What was observed: how far, and what of it is to be decided about.
+        for seen in ["remote", "marks"] {
+            rows[seen].take();
+        }
+        for seen in ["listing", "position"] {
+            rows["state"][seen].take();
+        }
+        snapshot["version"].take();
+        snapshot["sequence"].take();
+        snapshot
+    };
+    let before = kept(store.snapshot());
+    assert!(before.to_string().contains("\"sent\""), "{before}");
+    let plan = engine.plan(&binding).await.unwrap();
+    assert_eq!(before, kept(store.snapshot()));
+    let waits = rows(&plan).await;
+    assert_eq!(waits.len(), 1, "{plan}");
+    assert_eq!((waits[0].waiting, waits[0].state), (Some(Waiting::Unsettled), RowState::Idle), "{plan}");
+    engine.run(&binding).await.unwrap();
+    assert_eq!(paper.living().len(), 1);
+    assert!(engine.plan(&binding).await.unwrap().counts.is_empty());
+}
+
+/// A match that cannot be is found before the first row of the file is changed.
+#[tokio::test]
+async fn a_file_with_one_match_that_cannot_be_changes_nothing() {
+    let desk = with_visits(&["Call", "Other"]).await;
+    let record = desk.crm.create("amy@example.com", &visit("Mine")).await.unwrap();
+    let plan = desk.engine.plan(&desk.binding).await.unwrap();
+    let before = text_of(&plan).await;
+    let lines: Vec<String> = exported(&plan).await;
+    let edited = |line: &String| {
+        let Ok(mut row) = serde_json::from_str::<serde_json::Value>(line) else { return line.clone() };
+        if line.contains("\"key\":\"g0\"") {
+            row["match"] = serde_json::json!({"record": record.id});
+        } else if line.contains("\"key\":\"g1\"") {
+            row["match"] = serde_json::json!({"record": "nobody"});
+        } else if row["state"].is_string() {
+            row["state"] = "deselected".into();
+        }
+        row.to_string()
+    };
+    let file: Vec<String> = lines.iter().map(edited).collect();
+    let error = desk.engine.import_plan(file.join("\n").as_bytes()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert!(error.to_string().contains("nobody") && error.to_string().contains("line 3"), "{error}");
+    assert_eq!(text_of(&desk.engine.open_plan(&plan.id).await.unwrap()).await, before);
+}
+
+/// A stored plan of an older version, a row that was carried out since the export, a line without end, a match that no row can have.
+#[tokio::test]
+async fn a_plan_that_is_out_of_date_or_asks_for_what_cannot_be_is_refused() {
+    let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
+    let store = MemoryStore::new(clock.clone(), "installation".into());
+    let engine =
+        Engine::builder(store.clone()).provider("paper", Paper::default()).clock(clock).build().unwrap();
+    let new = Binding::two_way("amy@example.com").to("paper", "amy@example.com");
+    let binding = engine.bind(new).await.unwrap();
+    let plan = engine.plan(&binding).await.unwrap();
+    let mut batch = crate::store::Batch::new("default".into());
+    let header = crate::store::PlanHeader {
+        summary: serde_json::json!({"warnings": []}),
+        id: "old".into(),
+        ..header(&plan)
+    };
+    batch.binding = Some(binding.id.clone());
+    batch.plan = Some(header);
+    crate::store::Store::commit(&store, batch).await.unwrap();
+    let error = engine.open_plan(&"old".into()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config);
+    assert!(error.to_string().contains("another version of calsync"), "{error}");
+
+    let desk = with_visits(&["A"]).await;
+    desk.crm.create("amy@example.com", &visit("B")).await.unwrap();
+    let plan = desk.engine.plan(&desk.binding).await.unwrap();
+    let lines = exported(&plan).await;
+    let long = format!("{}\n{}", lines[0], "x".repeat(65 << 20));
+    let error = desk.engine.import_plan(long.as_bytes()).await.unwrap_err();
+    assert!(error.to_string().contains("too long") && error.to_string().contains("line 2"), "{error}");
+    let error = plan.clone().rematch(1, Match::Event("g9".into())).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    desk.engine.apply(&plan).await.unwrap();
+    let error = desk.engine.import_plan(lines.join("\n").as_bytes()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    assert!(error.to_string().contains("carried out or replaced"), "{error}");
+    let plan = desk.engine.open_plan(&plan.id).await.unwrap();
+    assert_eq!(plan.clone().rematch(1, Match::Nothing).await.unwrap_err().kind(), ErrorKind::Invalid);
+}
+
+fn header(plan: &Plan) -> crate::store::PlanHeader {
+    let (binding, made) = (plan.binding.clone(), plan.made);
+    crate::store::PlanHeader { id: plan.id.clone(), binding, made, summary: serde_json::Value::Null }
+}

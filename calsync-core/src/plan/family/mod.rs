@@ -20,7 +20,7 @@ use super::scope::left_alone;
 use super::{FamilyPlan, Rules};
 use crate::binding::EditOrDelete;
 use crate::guard::Tally;
-use crate::id::OperationId;
+use crate::id::{OperationId, RecordId};
 use crate::model::appointment::read_when;
 use crate::model::{Fields, State, Writable};
 use crate::planted::{self, Fault};
@@ -31,12 +31,25 @@ use std::collections::BTreeSet;
 pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
     let mut planner =
         Planner { family, rules, plan: FamilyPlan::default(), operations: BTreeSet::new(), new_rule: false };
-    if family.outbox.iter().any(|entry| entry.state == EntryState::Sent) {
-        planner.plan.frozen = true;
-        return planner.plan;
-    }
     let pairs = pairs(family, rules);
     let all = || pairs.root.iter().chain(&pairs.occurrences);
+    let unsettled: Vec<&RecordId> = family
+        .outbox
+        .iter()
+        .filter(|entry| entry.state == EntryState::Sent)
+        .map(|entry| &entry.record)
+        .collect();
+    if !unsettled.is_empty() {
+        planner.plan.frozen = true;
+        for pair in all().filter(|pair| pair.link.is_some_and(|link| unsettled.contains(&&link.record))) {
+            planner.wait(
+                pair,
+                Waiting::Unsettled,
+                "an earlier run may have written it and did not hear the answer: the next run finds out first",
+            );
+        }
+        return planner.plan;
+    }
     if all().any(|pair| pair.remote.delta == Delta::Unknown) {
         planner.wait_for_the_unreadable(&all().collect::<Vec<_>>());
         return planner.plan;
