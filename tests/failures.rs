@@ -39,6 +39,8 @@ mod planted;
 mod privacy;
 #[path = "failures/recovery.rs"]
 mod recovery;
+#[path = "failures/review.rs"]
+mod review;
 #[path = "failures/rules.rs"]
 mod rules;
 #[path = "failures/scope.rs"]

@@ -68,50 +68,94 @@ async fn c09_the_deletions_of_all_passes_of_a_run_count_together() {
 
 #[tokio::test]
 async fn c09_each_kind_on_each_side_has_a_limit_of_its_own() {
-    type Act = fn(&Desk, u32);
-    let table: [(Which, Kind, Act); 3] = [
-        (Which::Local, Kind::Create, |desk, n| _ = desk.enter(hour(&format!("new{n:02}"), n + 1))),
-        (Which::Local, Kind::Update, |desk, n| {
-            desk.retouch(&format!("g{n:02}"), json!({"location": "Dock 4"}))
-        }),
-        (Which::Local, Kind::Delete, |desk, n| desk.remove(&format!("g{n:02}"))),
-    ];
-    for (side, kind, act) in table {
-        for (planned, goes) in [(3, true), (4, false)] {
-            let desk = limits(move |limits| {
-                let limit = Limit::per_run(Allowance::count(3));
-                match kind {
-                    Kind::Create => limits.crm.create = Limit::per_run(Allowance::count(10)),
-                    Kind::Update => limits.crm.update = limit,
-                    Kind::Delete => limits.crm.delete = limit,
+    for side in [Which::Local, Which::Remote] {
+        for kind in [Kind::Create, Kind::Update, Kind::Delete] {
+            for (planned, allowed) in [(3, 3), (4, 3), (1, 0)] {
+                let goes = planned <= allowed;
+                let desk = Desk::new().await;
+                for n in 0..6 {
+                    desk.enter(hour(&format!("g{n:02}"), n + 1));
                 }
-            })
-            .desk()
-            .await;
-            for n in 0..6 {
-                desk.enter(hour(&format!("g{n:02}"), n + 1));
+                desk.run().await;
+                let limited = |binding: &mut calsync_core::Binding| {
+                    let of_side = match side {
+                        Which::Local => &mut binding.limits.crm,
+                        Which::Remote => &mut binding.limits.calendar,
+                    };
+                    let limit = match kind {
+                        Kind::Create => &mut of_side.create,
+                        Kind::Update => &mut of_side.update,
+                        Kind::Delete => &mut of_side.delete,
+                    };
+                    *limit = Limit::per_run(Allowance::count(allowed));
+                };
+                desk.engine.change(&desk.binding, limited).await.unwrap();
+                for n in 0..planned {
+                    act(&desk, side, kind, n).await;
+                }
+                // Something that this limit has nothing to do with.
+                let (other, done) = match (side, kind) {
+                    (Which::Local, _) => (desk.create(&own(9)).await.to_string(), Action::CreateRemote),
+                    (Which::Remote, _) => (desk.enter(hour("other", 9)), Action::CreateLocal),
+                };
+                let report = desk.run().await;
+                assert_eq!(report.count(done), 1, "the rest goes on, {other}: {report}");
+                let held: Vec<_> = report.held.iter().map(|h| (h.side, h.kind, h.planned, h.over)).collect();
+                let expected = if goes { vec![] } else { vec![(side, kind, u64::from(planned), Over::Run)] };
+                assert_eq!(held, expected, "{side:?} {kind} {planned}: {report}");
+                let waiting = report.waiting.get(&Waiting::Guarded).copied().unwrap_or(0);
+                assert_eq!(waiting, if goes { 0 } else { u64::from(planned) }, "{side:?} {kind}: {report}");
+                assert_eq!(report.outcome, if goes { Outcome::Complete } else { Outcome::Partial });
             }
-            desk.run().await;
-            if kind == Kind::Create {
-                let three =
-                    |b: &mut calsync_core::Binding| b.limits.crm.create = Limit::per_run(Allowance::count(3));
-                desk.engine.change(&desk.binding, three).await.unwrap();
-            }
-            for n in 0..planned {
-                act(&desk, n);
-            }
-            let record = desk.create(&own(9)).await;
-            let report = desk.run().await;
-            assert_eq!(report.count(Action::CreateRemote), 1, "the rest goes on: {report}");
-            assert!(desk.crm.read(&record).await.unwrap().is_some());
-            let held: Vec<_> = report.held.iter().map(|h| (h.side, h.kind, h.planned, h.over)).collect();
-            let expected = if goes { vec![] } else { vec![(side, kind, 4, Over::Run)] };
-            assert_eq!(held, expected, "{kind} {planned}: {report}");
-            let waiting = report.waiting.get(&Waiting::Guarded).copied().unwrap_or(0);
-            assert_eq!(waiting, if goes { 0 } else { 4 }, "{kind} {planned}: {report}");
-            assert_eq!(report.outcome, if goes { Outcome::Complete } else { Outcome::Partial });
         }
     }
+}
+
+/// What a run is to do on `side`: somebody does it on the other one.
+async fn act(desk: &Desk, side: Which, kind: Kind, n: u32) {
+    let event = format!("g{n:02}");
+    match (side, kind) {
+        (Which::Local, Kind::Create) => _ = desk.enter(hour(&format!("new{n:02}"), n + 1)),
+        (Which::Local, Kind::Update) => desk.retouch(&event, json!({"location": "Dock 4"})),
+        (Which::Local, Kind::Delete) => desk.remove(&event),
+        (Which::Remote, Kind::Create) => _ = desk.create(&own(n)).await,
+        (Which::Remote, Kind::Update) => {
+            let record = desk.record(&event).await;
+            desk.edit(&record, |a| a.location = Some("Dock 4".into())).await;
+        }
+        (Which::Remote, Kind::Delete) => {
+            let record = desk.record(&event).await;
+            desk.crm.delete(&record).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn c09_the_crm_is_limited_per_hour_and_by_a_share_in_other_things_than_deletions() {
+    let desk = limits(|limits| limits.crm.create = Limit::per_hour(Allowance::count(3))).desk().await;
+    for n in 0..3 {
+        desk.enter(hour(&format!("g{n:02}"), n + 1));
+    }
+    assert_eq!(desk.run().await.count(Action::CreateLocal), 3);
+    desk.enter(hour("g03", 4));
+    let report = desk.run().await;
+    let held: Vec<_> = report.held.iter().map(|h| (h.side, h.kind, h.over, h.done)).collect();
+    assert_eq!(held, [(Which::Local, Kind::Create, Over::Hour, 3)], "{report}");
+    desk.clock.advance(Duration::from_secs(66 * 60));
+    assert_eq!(desk.run().await.count(Action::CreateLocal), 1);
+    // A quarter of four is one.
+    let quarter = |binding: &mut calsync_core::Binding| {
+        let share = Allowance { count: 0, percent: 25 };
+        binding.limits.crm.update = Limit::per_run(share);
+    };
+    desk.engine.change(&desk.binding, quarter).await.unwrap();
+    desk.retouch("g00", json!({"location": "Dock 4"}));
+    assert_eq!(desk.run().await.count(Action::UpdateLocal), 1);
+    for n in 0..2 {
+        desk.retouch(&format!("g{n:02}"), json!({"location": "Dock 5"}));
+    }
+    let report = desk.run().await;
+    assert_eq!((report.count(Action::UpdateLocal), report.held[0].allowed), (0, 1), "{report}");
 }
 
 #[tokio::test]

@@ -1,11 +1,15 @@
 //! A CRM with tables of its own beside stores that are lost or go back: the two share no transaction, and only one of them forgets.
 
 use super::desk::{AMY, BOB, Desk, TEAM, Way, ZONE, hour, key, timed, visit, with};
+use super::kinds::Log;
+use super::privacy::{bytes, silent};
 use async_trait::async_trait;
+use calsync_core::binding::Detail;
 use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
 use calsync_core::hours::{Draft, Period, Rota};
-use calsync_core::model::{Fields, Occurrence, Record};
+use calsync_core::limits::{Allowance, Limit, Limits};
+use calsync_core::model::{Fields, Occurrence, Record, Visibility};
 use calsync_core::store::{Batch, Group, MemoryStore, Store, Which};
 use calsync_core::{AgentId, Binding, Engine, OperationId, Position, RecordId, Result, Tenant};
 use calsync_google::Google;
@@ -422,4 +426,51 @@ async fn g27_a_creation_that_the_crm_remembers_does_not_hide_that_the_record_was
     let records = table.changes(&tenant, None, 10).await.unwrap().records;
     assert_eq!(records.iter().map(|record| record.agent.as_str()).collect::<Vec<_>>(), [BOB]);
     assert_eq!(desk.living().len(), 0, "Amy's calendar does not show what is Bob's");
+}
+
+/// What the CRM keeps to itself is in none of calsync's rows, in no free page of its file, in no report and in no log.
+#[tokio::test]
+async fn c18_details_of_a_private_appointment_stay_in_the_tables_of_the_crm() {
+    let log = Log::default();
+    let _second = tracing::Dispatch::new(Log::default());
+    let _guard = tracing::subscriber::set_default(log.clone());
+    let directory = tempfile::tempdir().unwrap();
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let file = SqliteStore::builder(directory.path().join("calsync.db")).clock(desk.clock.clone());
+    let engine = table.engine(&desk, file.on_calling_thread().open().await.unwrap(), 8);
+    let new = Binding::two_way(AMY).to("google", AMY).private_detail(Detail::BusyOnly);
+    // Held back at first, so that it stands in the store undone as well.
+    let none = Limit::per_run(Allowance::count(0));
+    let mut limits = Limits::default();
+    limits.calendar.create = none;
+    let binding = engine.bind(new.limits(limits)).await.unwrap();
+    let mut private = visit("canary visit", "2026-12-01T09:00:00");
+    private.description = Some("canary text".into());
+    private.location = Some("canary street".into());
+    private.visibility = Visibility::Private;
+    let create = |fields| RecordChange::Create { agent: AMY.into(), occurrence: None, fields };
+    table.write(&"a1".into(), create(private.to_fields())).await;
+    let mut printed = String::new();
+    let plan = engine.plan(&binding).await.unwrap();
+    printed.push_str(&format!("{plan}{:?}", plan.rows().all().await.unwrap()));
+    let report = engine.run(&binding).await.unwrap();
+    assert_eq!(report.held.len(), 1, "{report}");
+    printed.push_str(&format!("{report}{report:?}"));
+    engine.change(&binding, |binding| binding.limits = Limits::default()).await.unwrap();
+    private.description = Some("canary again".into());
+    let (units, fields) = (["description".into()].into(), private.to_fields());
+    let edit = RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None };
+    for _ in 0..2 {
+        rounds(&desk, &engine, &binding, 2).await;
+        assert_eq!(desk.living()[0]["summary"], "Busy");
+        table.write(&"a1".into(), edit.clone()).await;
+    }
+    let kept = table.read(&Tenant::from("default"), &["a1".into()]).await.unwrap();
+    assert_eq!(kept[0].fields.as_ref().unwrap().get("description").unwrap(), "canary again");
+    for text in
+        [printed, log.0.lock().unwrap().clone(), bytes(directory.path()), format!("{:?}", desk.living())]
+    {
+        silent(&text);
+    }
 }

@@ -39,7 +39,7 @@ async fn filed(path: &Path, set: impl Fn(NewBinding) -> NewBinding + 'static) ->
 }
 
 /// Every file of a database as text, with what is in its write-ahead log and in pages that are free again.
-fn bytes(directory: &Path) -> String {
+pub(crate) fn bytes(directory: &Path) -> String {
     let mut text = String::new();
     for entry in std::fs::read_dir(directory).unwrap() {
         text.push_str(&String::from_utf8_lossy(&std::fs::read(entry.unwrap().path()).unwrap()));
@@ -100,7 +100,7 @@ impl Printed {
     }
 }
 
-fn silent(text: &str) {
+pub(crate) fn silent(text: &str) {
     let at = text.to_lowercase().find("canary");
     let around =
         at.map(|at| text.to_lowercase().chars().skip(at.saturating_sub(300)).take(600).collect::<String>());

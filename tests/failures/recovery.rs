@@ -213,6 +213,35 @@ async fn g27_a_calendar_that_is_unbound_and_bound_again_has_nothing_twice() {
     }
 }
 
+/// Reset: unbound, and what was in the CRM deleted there. The calendar has lost nothing by that, and fills the CRM again: series with
+/// what was changed and cancelled of them.
+#[tokio::test]
+async fn g28_after_a_reset_the_same_account_fills_the_crm_again_and_nothing_half_removed_is_in_the_way() {
+    let mut desk = Desk::new().await;
+    mixed(&desk).await;
+    let (_, there) = both(&desk, &desk.engine).await;
+    let writes = desk.writes();
+    for _ in 0..2 {
+        let records: std::collections::BTreeSet<_> = desk
+            .shown()
+            .await
+            .into_iter()
+            .map(|shown| shown.occurrence.map_or(shown.record, |o| o.series))
+            .collect();
+        desk.engine.unbind(&desk.binding).await.unwrap();
+        for record in records {
+            desk.crm.delete(&record).await.unwrap();
+        }
+        assert!(desk.shown().await.is_empty());
+        desk.binding = desk.engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+        desk.run().await;
+        desk.run().await;
+        assert_eq!(both(&desk, &desk.engine).await, (there.clone(), there.clone()));
+        desk.settled_after_a_full_listing().await;
+    }
+    assert_eq!(desk.writes(), writes, "Google was written");
+}
+
 #[tokio::test]
 async fn g27_after_the_store_was_lost_the_crm_is_filled_again_and_nothing_is_there_twice() {
     let desk = Desk::new().await;
