@@ -17,6 +17,7 @@ mod scope;
 pub mod settle;
 pub mod sighting;
 
+pub(crate) use family::roots;
 pub use family::{is_deselected, plan_family};
 pub use lens::Lens;
 pub use row::{Action, GUESTS_MAX, Row, Waiting};
@@ -107,6 +108,7 @@ impl FamilyPlan {
         !(group.records.is_empty()
             && group.links.is_empty()
             && group.unlink.is_empty()
+            && group.select.is_empty()
             && group.remote.is_empty()
             && group.forget.is_empty()
             && group.marks.is_empty()

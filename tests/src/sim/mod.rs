@@ -12,6 +12,7 @@ pub mod crm;
 pub mod gate;
 pub mod injector;
 mod oracle;
+mod review;
 pub mod sweep;
 pub mod transport;
 mod upheaval;

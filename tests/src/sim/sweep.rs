@@ -8,6 +8,7 @@ use super::coverage::{Coverage, Step, Trouble};
 use super::gate::{Ended, drive, now};
 use super::injector::{Injector, Order};
 use super::oracle::{self, Violation};
+use super::review;
 use super::upheaval::Copies;
 use super::user::Users;
 use super::world::{CALENDARS, World, WorldSettings};
@@ -199,7 +200,8 @@ impl History {
         // A run that takes its time has to renew its lease.
         let slow = (self.world.chance.below(3) == 0).then(|| 4 + self.world.chance.below(60));
         let mut slept = false;
-        let ended = drive(&gate, engine.run(&binding), || {
+        let chance = Arc::clone(&self.world.chance);
+        let ended = drive(&gate, review::run(&engine, &binding, &chance), || {
             for order in gate.take_orders() {
                 self.carry_out(&order, desk, at, round);
             }

@@ -3,6 +3,7 @@
 use super::crm::{CrmTables, SimHost};
 use super::gate::{Ended, Gate, SimClock, SimStore, drive, now};
 use super::oracle::{self, Violation};
+use super::review;
 use super::transport::{FaultRates, SimTransport, Watch};
 use super::user::Users;
 use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
@@ -11,6 +12,7 @@ use calsync_core::clock::{Clock, EntropyExt, SeededEntropy};
 use calsync_core::engine::Engine;
 use calsync_core::http::BaseUrl;
 use calsync_core::limits::Allowance;
+use calsync_core::plan::Waiting;
 use calsync_core::provider::Mail;
 use calsync_core::report::Report;
 use calsync_core::store::{MemoryStore, Store};
@@ -363,7 +365,7 @@ impl World {
         // What waits for its time, waits for an hour at the most.
         self.clock.advance(Duration::from_secs(2 * 3600));
         let mut quiet = 0;
-        for _ in 0..10 {
+        for _ in 0..14 {
             let before = self.writes();
             let mut wrote = false;
             for at in 0..self.bindings.len() {
@@ -372,6 +374,11 @@ impl World {
                     .map_err(|e| Violation::new("C15", format!("a calm run failed: {e}")))?;
                 wrote |= report.wrote();
                 self.tell(&report);
+                if report.waiting.contains_key(&Waiting::Deselected) {
+                    self.take_back(at)?;
+                    wrote = true;
+                    continue;
+                }
                 let undecided =
                     report.warnings.iter().any(|warning| warning.contains("left for the next run"));
                 if !report.waiting.is_empty() || undecided {
@@ -427,7 +434,8 @@ pub fn run_history(seed: u64, settings: WorldSettings, watch: Option<Watch>) -> 
         if world.chance.below(1000) < settings.crashes {
             gate.crash_after(1 + world.chance.below(60));
         }
-        let ended = drive(&gate, engine.run(&binding), || {
+        let chance = Arc::clone(&world.chance);
+        let ended = drive(&gate, review::run(&engine, &binding, &chance), || {
             if settings.between && world.chance.below(40) == 0 {
                 users.act(&world, &quiet_engine, step);
             }

@@ -10,7 +10,7 @@ use crate::engine::run::Pass;
 use crate::error::Result;
 use crate::guard::Kinds;
 use crate::id::{PlanId, RecordId, RemoteId};
-use crate::plan::{Action, FamilyPlan, Row};
+use crate::plan::{self, Action, FamilyPlan, Row};
 use crate::planted::{self, Fault};
 use crate::store::{Batch, Which};
 use std::collections::BTreeSet;
@@ -79,14 +79,16 @@ impl Pass<'_> {
         let Some(root) = rows.root.clone() else { return Ok(()) };
         self.hold().await?;
         let selected = rows.rows.iter().all(|(_, kept)| kept.state == RowState::Selected);
-        let roots = roots_of(&root, &rows);
+        let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
+        let family = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
+        let mut roots = roots_of(&root, &rows);
+        // Linked, and on one side only: the rows tell of that side.
+        roots.extend(plan::roots(&family));
         if !selected {
             if rows.rows.iter().any(|(_, kept)| kept.state == RowState::Deselected) {
                 taking.deselected += rows.rows.len() as u64;
                 // Decided once more as what waits: an intent that an earlier run planned goes with that, unsent.
                 self.deselected.extend(roots.iter().cloned());
-                let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
-                let family = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
                 let mut decided = self.decide(root.0, &root.1, family, taking.hold).await?;
                 // It writes nothing, so that nothing can have moved.
                 decided.group.expects.clear();
@@ -102,8 +104,6 @@ impl Pass<'_> {
         for root in &was_deselected {
             self.deselected.remove(root);
         }
-        let (tenant, binding) = (&self.binding.tenant, &self.binding.id);
-        let family = self.engine.shared.store.family(tenant, binding, root.0, &root.1).await?;
         let mut decided = self.decide(root.0, &root.1, family, taking.hold).await?;
         let writing: Vec<&Row> = decided.rows.iter().filter(|row| row.writes()).collect();
         let same = same_decisions(&rows.decided(), &writing) || planted::on(Fault::MovedGroundApplied);

@@ -64,6 +64,46 @@ async fn what_is_deselected_waits_in_every_run_until_somebody_selects_it() {
     desk.settled().await;
 }
 
+/// There would be no row that anybody could select.
+#[tokio::test]
+async fn c15_what_is_deselected_and_has_come_to_nothing_does_not_wait() {
+    let desk = with_visits(&["Made", "Gone"]).await;
+    let mut plan = desk.engine.plan(&desk.binding).await.unwrap();
+    plan.select_where(|row| row.summary.as_deref() == Some("Made")).await.unwrap();
+    desk.engine.apply(&plan).await.unwrap();
+    assert_eq!(desk.run().await.waiting.get(&Waiting::Deselected), Some(&1));
+    desk.paper.delete("g1");
+    assert!(desk.run().await.waiting.is_empty());
+    assert_eq!(titles(&desk).await, ["Made"]);
+    desk.settled().await;
+    // Back again, it is as new as anything.
+    desk.paper.put("g1", visit("Gone").to_fields());
+    desk.run().await;
+    assert_eq!(titles(&desk).await, ["Gone", "Made"]);
+    desk.settled().await;
+}
+
+/// Deselected while it was on both sides, selected when it is in the calendar only.
+#[tokio::test]
+async fn c15_what_is_deselected_and_then_deleted_on_one_side_can_be_selected() {
+    let desk = with_visits(&["First"]).await;
+    desk.run().await;
+    let record = desk.only().await;
+    desk.paper.put("g0", visit("Second").to_fields());
+    let mut plan = desk.engine.plan(&desk.binding).await.unwrap();
+    plan.deselect(&[1]).await.unwrap();
+    desk.engine.apply(&plan).await.unwrap();
+    desk.crm.delete(&record).await.unwrap();
+    assert_eq!(desk.run().await.waiting.get(&Waiting::Deselected), Some(&1));
+    let mut plan = desk.engine.plan(&desk.binding).await.unwrap();
+    assert_eq!(text_of(&plan).await, ["1 deselected create in CRM Second"]);
+    plan.select(&[1]).await.unwrap();
+    let report = desk.engine.apply(&plan).await.unwrap();
+    assert_eq!(report.count(Action::CreateLocal), 1, "{report}");
+    assert_eq!(titles(&desk).await, ["Second"]);
+    desk.settled().await;
+}
+
 #[tokio::test]
 async fn a_plan_is_applied_in_parts_and_by_another_handle_and_nothing_twice() {
     let desk = with_visits(&["A", "B"]).await;

@@ -16,21 +16,21 @@ pub fn is_deselected(family: &Family, deselected: &BTreeSet<(Which, String)>) ->
     if deselected.is_empty() || planted::on(Fault::DeselectedDone) {
         return false;
     }
+    roots(family).any(|root| deselected.contains(&root))
+}
+
+/// The roots by which a family is known on either side.
+pub(crate) fn roots(family: &Family) -> impl Iterator<Item = (Which, String)> {
     let local = (family.links.iter().map(|link| &link.record_root))
         .chain(family.local.iter().map(|mark| &mark.root))
         .map(|root| (Which::Local, root.to_string()));
     let remote = (family.links.iter().map(|link| &link.remote_root))
         .chain(family.remote.iter().map(|item| &item.root))
         .map(|root| (Which::Remote, root.to_string()));
-    local.chain(remote).any(|root| deselected.contains(&root))
+    local.chain(remote)
 }
 
 impl<'a> Planner<'a> {
-    /// Whether a reviewer deselected what this family is about.
-    pub(super) fn is_deselected(&self) -> bool {
-        is_deselected(self.family, self.rules.deselected)
-    }
-
     /// One row for the family: its series, or else what is left of it.
     pub(super) fn leave_deselected<'p>(&mut self, mut pairs: impl Iterator<Item = &'p Pair<'p>>) {
         if let Some(pair) = pairs.next() {

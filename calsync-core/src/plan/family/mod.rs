@@ -12,10 +12,11 @@ mod remote;
 mod rows;
 
 pub use join::is_deselected;
+pub(crate) use join::roots;
 
 use super::decide::{Decision, Delta, decide};
 use super::observe::{Pair, organizer, pairs};
-use super::row::Waiting;
+use super::row::{Row, Waiting};
 use super::scope::left_alone;
 use super::{FamilyPlan, Rules};
 use crate::binding::EditOrDelete;
@@ -27,8 +28,23 @@ use crate::planted::{self, Fault};
 use crate::store::{EntryState, Family, Link, RemoteItem, Seen};
 use std::collections::BTreeSet;
 
-/// Plans a family.
+/// Plans a family. What a reviewer deselected waits as long as there is something to write. Once that has come to nothing it is settled
+/// as ever, and not deselected any more: there is no row that anybody could select.
 pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
+    let mut plan = plan_selected(family, rules, true);
+    if plan.frozen || plan.looks() || !is_deselected(family, rules.deselected) {
+        return plan;
+    }
+    if plan.rows.iter().any(Row::writes) {
+        return plan_selected(family, rules, false);
+    }
+    if plan.rows.is_empty() {
+        plan.group.select = roots(family).filter(|root| rules.deselected.contains(root)).collect();
+    }
+    plan
+}
+
+fn plan_selected(family: &Family, rules: &Rules<'_>, selected: bool) -> FamilyPlan {
     let mut planner =
         Planner { family, rules, plan: FamilyPlan::default(), operations: BTreeSet::new(), new_rule: false };
     let pairs = pairs(family, rules);
@@ -68,7 +84,7 @@ pub fn plan_family(family: &Family, rules: &Rules<'_>) -> FamilyPlan {
         return planner.plan;
     }
     match &pairs.root {
-        _ if planner.is_deselected() => planner.leave_deselected(all()),
+        _ if !selected => planner.leave_deselected(all()),
         Some(root) => planner.series(root, &pairs.occurrences),
         None => planner.rootless(&pairs.occurrences),
     }
