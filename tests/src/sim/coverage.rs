@@ -127,6 +127,7 @@ kinds! {
         LeaseLost = "lease lost to another",
         UserEdits = "people edit meanwhile",
         SettingsChanged = "settings changed",
+        Halted = "everything halted meanwhile",
         TokenRevoked = "access revoked",
         Unshared = "calendar unshared",
         ScopeReduced = "scope reduced",
@@ -195,6 +196,7 @@ pub fn reach(trouble: Trouble, step: Step) -> Result<(), &'static str> {
         | T::SecondWorker
         | T::UserEdits
         | T::SettingsChanged
+        | T::Halted
         | T::StoreBack
         | T::StoreLost
         | T::StoreCopied => Ok(()),

@@ -319,6 +319,7 @@ fn is_order(trouble: Trouble) -> bool {
             | T::LeaseLost
             | T::UserEdits
             | T::SettingsChanged
+            | T::Halted
             | T::TokenRevoked
     )
 }

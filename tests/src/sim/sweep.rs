@@ -220,6 +220,7 @@ impl History {
         }
         self.injector.calm();
         self.tell();
+        let _ = now(engine.unhalt());
         for late in self.injector.due(true) {
             self.world.google().handle(self.world.clock.now(), late);
         }
@@ -281,6 +282,10 @@ impl History {
                 if let Ok(changed) = changed {
                     self.world.bindings[at] = changed;
                 }
+            }
+            Trouble::Halted => {
+                let (engine, _) = self.world.process(false);
+                let _ = now(engine.halt("an operator", "something looks wrong"));
             }
             Trouble::TokenRevoked => {
                 let mut google = self.world.google();
