@@ -11,12 +11,15 @@ use calsync_core::hours::{Draft, Period, Rota};
 use calsync_core::limits::{Allowance, Limit, Limits};
 use calsync_core::model::{Fields, Occurrence, Record, Visibility};
 use calsync_core::store::{Batch, Group, MemoryStore, Store, Which};
-use calsync_core::{AgentId, Binding, Engine, OperationId, Position, RecordId, Result, Tenant};
+use calsync_core::{
+    AgentId, Binding, Engine, Error, ErrorKind, OperationId, Position, RecordId, Result, Tenant,
+};
 use calsync_google::Google;
 use calsync_sqlite::SqliteStore;
 use chrono::Weekday;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,11 +32,13 @@ fn store(desk: &Desk) -> MemoryStore {
 struct OwnTable {
     rows: MemoryStore,
     done: Arc<Mutex<BTreeMap<OperationId, Applied>>>,
+    /// What is applied next is applied, and nobody hears of it.
+    mute: Arc<AtomicBool>,
 }
 
 impl OwnTable {
     fn new(desk: &Desk) -> Self {
-        Self { rows: store(desk), done: Arc::default() }
+        Self { rows: store(desk), done: Arc::default(), mute: Arc::default() }
     }
 
     /// calsync with this table, and this store for its own rows.
@@ -95,11 +100,16 @@ impl Host for OwnTable {
             }
             answers.push(answer);
         }
+        if self.mute.swap(false, Ordering::Relaxed) {
+            return Err(Error::new(ErrorKind::Host, "the CRM's answer was lost").later());
+        }
         Ok(answers)
     }
 
+    /// What was deleted is not there any more.
     async fn read(&self, tenant: &Tenant, ids: &[RecordId]) -> Result<Vec<Record>> {
-        self.rows.records(tenant, ids).await
+        let records = self.rows.records(tenant, ids).await?;
+        Ok(records.into_iter().filter(|record| record.fields.is_some()).collect())
     }
 
     async fn schedules(&self, _: &Tenant, agents: &[AgentId]) -> Result<Vec<Option<Rota>>> {
@@ -402,6 +412,26 @@ async fn g27_an_occurrence_that_the_crm_deleted_comes_back_with_its_series_thoug
     assert_eq!(places, ["Dock 4"], "{:?}", records().await);
     assert_eq!(desk.event(&occurrence)["location"], "Dock 4");
     let report = second.run(&binding).await.unwrap();
+    assert!(!report.wrote(), "{report}");
+}
+
+/// The CRM made the record and its answer was lost; deleted there since, which a plan was the first to see.
+#[tokio::test]
+async fn c04_what_was_deleted_before_the_crm_s_answer_was_heard_stays_deleted() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    desk.enter(hour("g1", 1));
+    let engine = table.engine(&desk, store(&desk), 8);
+    let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    table.mute.store(true, Ordering::Relaxed);
+    engine.run(&binding).await.unwrap_err();
+    let tenant = Tenant::from("default");
+    let record = table.changes(&tenant, None, 10).await.unwrap().records.remove(0);
+    table.write(&record.id, RecordChange::Delete).await;
+    engine.plan(&binding).await.unwrap();
+    rounds(&desk, &engine, &binding, 3).await;
+    assert!(desk.living().is_empty(), "{:?}", desk.living());
+    let report = engine.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
 }
 

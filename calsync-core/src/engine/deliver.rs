@@ -63,12 +63,12 @@ impl Pass<'_> {
                     group.marks = self.seen_again(host, link, made).await?;
                     // A creation may be the answer to an earlier one, for a store that is lost: what became of the record since is
                     // decided about, and what was known of it before is not. Where more has to be written to the calendar, that is
-                    // from the record as it is now.
+                    // from the record as it is now. One that cannot be read any more was deleted since; a mark that says so stays.
                     let as_made = |mark: &LocalMark| {
                         let own = mark.record.as_ref().is_some_and(|r| r.agent == self.binding.agent);
                         own && mark.version == *done
                     };
-                    if *agrees && group.marks.iter().all(as_made) {
+                    if *agrees && !group.marks.is_empty() && group.marks.iter().all(as_made) {
                         group.marks.clear();
                         group.unmark_any.push(made.clone());
                     }

@@ -41,6 +41,7 @@ struct Inner {
     carried: Vec<(String, Value)>,
     bent: BTreeSet<(String, String)>,
     unlisted: BTreeSet<String>,
+    delivered: BTreeSet<String>,
     coverage: Coverage,
     tale: Vec<String>,
 }
@@ -59,6 +60,7 @@ impl Injector {
             carried: Vec::new(),
             bent: BTreeSet::new(),
             unlisted: BTreeSet::new(),
+            delivered: BTreeSet::new(),
             coverage,
             tale: Vec::new(),
         }))
@@ -193,6 +195,9 @@ impl Injector {
             std::mem::take(&mut inner.carried).into_iter().partition(|(of, _)| of == calendar);
         inner.carried = there;
         let here: Vec<(String, Value)> = here;
+        if !here.is_empty() {
+            inner.delivered.insert(calendar.to_owned());
+        }
         here.into_iter().map(|(_, item)| item).collect()
     }
 
@@ -209,6 +214,16 @@ impl Injector {
     /// Something of this calendar comes with no listing of changes.
     pub fn unlisted(&self, calendar: &str) {
         self.lock().unlisted.insert(calendar.to_owned());
+    }
+
+    /// A run has ended. If it stopped on the way, what came with a later page than its own may have been lost with that page, which
+    /// is listed again without it.
+    pub fn ended(&self, whole: bool) {
+        let mut inner = self.lock();
+        let delivered = std::mem::take(&mut inner.delivered);
+        if !whole {
+            inner.unlisted.extend(delivered);
+        }
     }
 
     /// The calendars that have to be listed as a whole to be known.

@@ -20,7 +20,7 @@ use calsync_core::limits::Allowance;
 use calsync_core::model::Status;
 use calsync_core::plan::Action;
 use calsync_core::report::Report;
-use calsync_core::store::{EntryState, Store};
+use calsync_core::store::{EntryState, Outcome, Store};
 use calsync_core::{ErrorKind, RecordId};
 use serde_json::json;
 use std::sync::Arc;
@@ -218,6 +218,8 @@ impl History {
                 _ => {}
             }
         }
+        let whole = |report: &Report| report.outcome != Outcome::Stopped;
+        self.injector.ended(matches!(&ended, Ended::Finished(Ok(report)) if whole(report)));
         self.injector.calm();
         self.tell();
         let _ = now(engine.unhalt());
