@@ -56,7 +56,7 @@ pub fn read_page_only(body: &[u8]) -> calsync_core::Result<(usize, Option<String
     Ok((count, next))
 }
 
-pub use auth::{OAuthClient, ServiceAccountKey};
+pub use auth::{ClientKind, OAuthClient, OAuthClientFile, ServiceAccountKey};
 pub use config::{Endpoints, GoogleBuilder, SCOPE_CALENDAR, SCOPE_EVENTS};
 pub use provider::Google;
 

@@ -1,12 +1,12 @@
 //! A service account's key file.
 //!
-//! People paste it, save it from a browser, or copy it out of a form, and what arrives is often not what it should be. So
-//! harmless damage is mended (a byte order mark, Windows line ends, blanks around it, `\n` written out in the key, real line
-//! breaks inside the JSON text), and every usual mix-up has its own answer. Bad fields are named together, not one by one.
+//! What is damaged on the way is mended where that does no harm (`file.rs`; here, `\n` written out in the key), and every usual
+//! mix-up has its own answer. Bad fields are named together, not one by one.
 //!
 //! No address in the file is ever used: the token endpoint is a constant, and a file that names another one is refused by
 //! that name, because it could send a signed assertion elsewhere. Answers name fields, never their values.
 
+use super::file::{TOKEN_URI, Wanted};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use calsync_core::{Error, ErrorKind, Result, Secret};
@@ -17,12 +17,10 @@ use serde_json::{Map, Value};
 use std::fmt;
 use std::path::Path;
 
-/// Largest file that is read, in bytes; a key file has about 2,400.
-const FILE_BYTES_MAX: u64 = 64 * 1024;
-/// The only token endpoint that a file may name.
-const TOKEN_URI: &str = "https://oauth2.googleapis.com/token";
 const NEW_KEY: &str = "Make a JSON key in the Google Cloud console (IAM & Admin > Service accounts > the account > Keys > Add key > JSON) \
                        and use the whole downloaded file, unchanged.";
+const WANTED: Wanted =
+    Wanted { name: "a service account key", from_file: "ServiceAccountKey::from_file", cure: NEW_KEY };
 
 /// The key of a service account.
 #[derive(Clone)]
@@ -42,16 +40,8 @@ impl ServiceAccountKey {
     /// [`ErrorKind::Config`], saying what the file is instead of a key, or which of its fields are bad.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let named = |error: Error| error.with("file", path.display());
-        let unreadable = |e: std::io::Error| {
-            named(Error::new(ErrorKind::Config, "the key file cannot be read").caused_by(e))
-        };
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > FILE_BYTES_MAX {
-            return Err(named(refuse("the file is far too large for a service account key")));
-        }
-        let bytes = Zeroizing::new(std::fs::read(path).map_err(unreadable)?);
-        Self::from_bytes(&bytes).map_err(named)
+        let bytes = WANTED.read(path)?;
+        Self::from_bytes(&bytes).map_err(|error| error.with("file", path.display()))
     }
 
     /// Takes the text of the file, as pasted.
@@ -91,24 +81,7 @@ impl ServiceAccountKey {
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let text = Zeroizing::new(decode(bytes)?);
-        let text = text.trim();
-        not_json(text)?;
-        let mended = Zeroizing::new(mend(text));
-        let map = match serde_json::from_str::<Value>(&mended) {
-            Ok(Value::Object(map)) => map,
-            Ok(Value::String(_)) => {
-                return Err(refuse("this is JSON inside a JSON string: paste the file itself"));
-            }
-            Ok(Value::Array(_)) => return Err(refuse("this is a list; one service account key is wanted")),
-            Ok(_) => return Err(refuse("this is not a service account key")),
-            Err(e) if e.is_eof() => return Err(refuse("the text is cut off: its end is missing")),
-            Err(e) => {
-                return Err(refuse("this is not valid JSON")
-                    .with("line", e.line())
-                    .with("column", e.column()));
-            }
-        };
+        let map = WANTED.object(bytes)?;
         wrong_file(&map)?;
         Self::from_map(map)
     }
@@ -174,75 +147,7 @@ impl fmt::Debug for ServiceAccountKey {
 }
 
 fn refuse(what: impl Into<std::borrow::Cow<'static, str>>) -> Error {
-    Error::new(ErrorKind::Config, what).cure(NEW_KEY)
-}
-
-/// The text, whatever encoding Windows saved it in.
-fn decode(bytes: &[u8]) -> Result<String> {
-    let wide = |decode: fn([u8; 2]) -> u16| {
-        let units = bytes[2..].as_chunks::<2>().0.iter().map(|pair| decode(*pair));
-        char::decode_utf16(units)
-            .collect::<Result<String, _>>()
-            .map_err(|_| refuse("the text's encoding is damaged"))
-    };
-    match bytes {
-        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
-        // DER starts so, and a .p12 file is DER.
-        [0x30, 0x80..=0x84, ..] => {
-            Err(refuse("this is a P12 (or another binary) key file, not the JSON key file"))
-        }
-        [b'P', b'K', 3, 4, ..] => Err(refuse("this is a ZIP archive: unpack the JSON key file first")),
-        _ => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.trim_start_matches('\u{feff}').to_owned()),
-            Err(_) => Err(refuse("this is a binary file, not the JSON key file")),
-        },
-    }
-}
-
-/// What is plainly not JSON.
-fn not_json(text: &str) -> Result<()> {
-    let what = match text {
-        "" => "it is empty",
-        _ if text.starts_with('{') && text.contains(['“', '”']) => {
-            "the quotation marks were replaced by typographic ones, as word processors do"
-        }
-        _ if text.starts_with(['{', '[', '"']) => return Ok(()),
-        _ if text.starts_with('<') => "this is a web page, not the key file",
-        _ if text.starts_with("-----BEGIN PRIVATE KEY") => {
-            "this is only the private key; the whole JSON file around it is wanted"
-        }
-        _ if text.starts_with("-----BEGIN") => "this is a certificate or a bare key, not the JSON key file",
-        _ if text.starts_with("AIza") => "this is an API key; calendars need a service account key",
-        _ if text.starts_with("GOCSPX-") => "this is an OAuth client secret, not a service account key",
-        _ if text.starts_with("ya29.") => "this is an access token, not a service account key",
-        _ if text.ends_with(".json") && !text.contains('\n') => {
-            "this is the name of a file; its content is wanted (or ServiceAccountKey::from_file)"
-        }
-        _ if text.ends_with(".iam.gserviceaccount.com") => "this is the account's address, not its key",
-        _ if text.starts_with("eyJ") || text.starts_with("ewo") || text.starts_with("ew0K") => {
-            "this is encoded in base64; paste the JSON text itself"
-        }
-        _ => "this is not JSON",
-    };
-    Err(refuse(what))
-}
-
-/// Line breaks and tabs inside JSON strings, as pasting from a viewer leaves them, are written out.
-fn mend(text: &str) -> String {
-    let mut mended = String::with_capacity(text.len() + 64);
-    let (mut quoted, mut escaped) = (false, false);
-    for c in text.chars() {
-        match c {
-            '\n' if quoted => mended.push_str("\\n"),
-            '\r' if quoted => {}
-            '\t' if quoted => mended.push_str("\\t"),
-            c => mended.push(c),
-        }
-        quoted ^= c == '"' && !escaped;
-        escaped = quoted && c == '\\' && !escaped;
-    }
-    mended
+    WANTED.refuse(what)
 }
 
 /// Other files of Google's that look alike.
@@ -369,7 +274,7 @@ mod tests {
         for (text, message) in [
             ("", "it is empty"),
             (" \r\n ", "it is empty"),
-            ("<!DOCTYPE html><title>Sign in</title>", "this is a web page, not the key file"),
+            ("<!DOCTYPE html><title>Sign in</title>", "this is a web page, not a service account key"),
             ("{\"type\": \"service_acc", "the text is cut off: its end is missing"),
             ("{type: canary}", "this is not valid JSON"),
             (
@@ -377,19 +282,22 @@ mod tests {
                 "the quotation marks were replaced by typographic ones, as word processors do",
             ),
             ("hello canary", "this is not JSON"),
-            ("[]", "this is a list; one service account key is wanted"),
+            ("[]", "this is a list, not a service account key"),
             ("\"{}\"", "this is JSON inside a JSON string: paste the file itself"),
-            ("AIzaSyCanary", "this is an API key; calendars need a service account key"),
+            ("AIzaSyCanary", "this is an API key, not a service account key"),
             ("GOCSPX-canary", "this is an OAuth client secret, not a service account key"),
             ("ya29.canary", "this is an access token, not a service account key"),
             (
                 "C:\\keys\\canary.json",
                 "this is the name of a file; its content is wanted (or ServiceAccountKey::from_file)",
             ),
-            ("sync@p1.iam.gserviceaccount.com", "this is the account's address, not its key"),
+            (
+                "sync@p1.iam.gserviceaccount.com",
+                "this is the address of a service account, not a service account key",
+            ),
             ("eyJ0eXBlIjoiY2FuYXJ5In0=", "this is encoded in base64; paste the JSON text itself"),
             (PEM, "this is only the private key; the whole JSON file around it is wanted"),
-            ("-----BEGIN CERTIFICATE-----", "this is a certificate or a bare key, not the JSON key file"),
+            ("-----BEGIN CERTIFICATE-----", "this is a certificate or a bare key, not a service account key"),
             (r#"{"web":{"client_id":"canary"}}"#, "this is an OAuth client file, not a service account key"),
             (
                 r#"{"installed":{"client_id":"canary"}}"#,
@@ -416,7 +324,7 @@ mod tests {
             assert_eq!(refused(text), message);
         }
         let p12 = ServiceAccountKey::from_bytes(&[0x30, 0x82, 0x0a, 0x01, 0xff]).expect_err("no key");
-        assert_eq!(p12.message(), "this is a P12 (or another binary) key file, not the JSON key file");
+        assert_eq!(p12.message(), "this is a P12 (or another binary) key file, not the JSON file");
     }
 
     #[test]
@@ -508,9 +416,6 @@ mod tests {
     #[test]
     fn a_file_that_is_not_there_or_far_too_large_is_named() {
         let error = ServiceAccountKey::from_file("/nonexistent/key.json").expect_err("no file");
-        assert_eq!(
-            error.to_string(),
-            "configuration: the key file cannot be read (file /nonexistent/key.json)"
-        );
+        assert_eq!(error.to_string(), "configuration: the file cannot be read (file /nonexistent/key.json)");
     }
 }

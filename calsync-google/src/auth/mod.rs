@@ -4,6 +4,8 @@
 //! access token that somebody else renews. Tokens are kept in memory only, one per person and set of scopes, are renewed
 //! ahead of their end, and are asked for once however many calls wait for them.
 
+mod client_file;
+mod file;
 mod key;
 mod oauth;
 pub(crate) mod refusal;
@@ -11,6 +13,7 @@ mod service_account;
 #[cfg(test)]
 pub(crate) mod tests_script;
 
+pub use client_file::{ClientKind, OAuthClientFile};
 pub use key::ServiceAccountKey;
 pub use oauth::OAuthClient;
 pub(crate) use oauth::RefreshTokens;
