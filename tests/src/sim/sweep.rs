@@ -18,7 +18,7 @@ use calsync_core::engine::Engine;
 use calsync_core::guard::Over;
 use calsync_core::limits::Allowance;
 use calsync_core::model::Status;
-use calsync_core::plan::Action;
+use calsync_core::plan::{Action, Waiting};
 use calsync_core::report::Report;
 use calsync_core::store::{EntryState, Outcome, Store};
 use calsync_core::{ErrorKind, RecordId};
@@ -357,6 +357,10 @@ impl History {
                 let report = self.run_in_the_end(at)?;
                 held |= !report.held.is_empty();
                 self.confirm(at, &report, round);
+                if report.waiting.contains_key(&Waiting::Deselected) {
+                    held = true;
+                    self.world.take_back(at)?;
+                }
             }
             self.touch_refused(desk);
             if round > 0 && !held {
