@@ -122,6 +122,8 @@ faults! {
     WaitIgnored: "C17",
     /// Details of private appointments are let in.
     DetailsLetIn: "C18",
+    /// What cannot be held against working hours counts as within them.
+    UnjudgedIsInside: "C20",
     /// What leaves the scope is deleted in the calendar.
     LeavingScopeDeletes: "C22",
     /// What a reviewer deselected is done by the next run.

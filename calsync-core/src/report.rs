@@ -75,7 +75,7 @@ pub const HOURS_MAX: usize = 200;
 /// What became of warnings of working hours in a run. All that stand are in [`crate::Engine::hours_warnings`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct HoursNews {
-    /// A sentence for each appointment or series that is newly outside, up to [`HOURS_MAX`].
+    /// A sentence for each appointment or series that is newly outside, or that could not be judged, up to [`HOURS_MAX`].
     pub said: Vec<String>,
     /// Sentences beyond that.
     pub said_left_out: u64,
@@ -158,7 +158,8 @@ impl Report {
         self.counts.iter().any(|(action, count)| *count > 0 && !matches!(action, Action::Wait | Action::Skip))
     }
 
-    /// What somebody should know, one sentence each: first about the run, then what is newly outside of working hours.
+    /// What somebody should know, one sentence each: first about the run, then what is newly outside of working hours, or could not be
+    /// held against them.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
         self.warnings.iter().chain(&self.hours.said).map(String::as_str)
     }
@@ -225,7 +226,7 @@ impl fmt::Display for Report {
             writeln!(f, "  ! {warning}")?;
         }
         if self.hours.said_left_out > 0 {
-            writeln!(f, "  ! {} more are newly outside of working hours", self.hours.said_left_out)?;
+            writeln!(f, "  ! and {} more about working hours", self.hours.said_left_out)?;
         }
         if let Some(error) = &self.error {
             writeln!(f, "  ! {}", error.message)?;
@@ -254,6 +255,20 @@ mod tests {
         let mut report = Report::new("run".into(), "binding".into(), DateTime::UNIX_EPOCH);
         report.add(&vec![row(bytes); rows]);
         (report.rows.len(), report.rows_left_out, report.count(Action::CreateLocal))
+    }
+
+    #[test]
+    fn more_notices_of_working_hours_than_a_report_holds_are_counted() {
+        let mut report = Report::new("run".into(), "binding".into(), DateTime::UNIX_EPOCH);
+        let last = |report: &Report| report.to_string().lines().last().map(str::to_owned);
+        for number in 0..HOURS_MAX {
+            report.hours.say(format!("notice {number}"));
+        }
+        assert_eq!(last(&report).as_deref(), Some("  ! notice 199"));
+        report.hours.say("one more".to_owned());
+        report.hours.say("another".to_owned());
+        assert_eq!(report.warnings().count(), HOURS_MAX);
+        assert_eq!(last(&report).as_deref(), Some("  ! and 2 more about working hours"));
     }
 
     #[test]

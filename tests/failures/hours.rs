@@ -1,11 +1,14 @@
 //! Working hours in runs, plans and the CRM: told once, taken back when no longer true, and never in the way.
 
-use super::desk::{AMY, Desk, Setup, TEAM, Way, ZONE, hour, timed, visit, with};
+use super::desk::{AMY, Desk, EVE, Setup, TEAM, Way, ZONE, hour, timed, visit, with};
 use async_trait::async_trait;
+use calsync_core::binding::Detail;
 use calsync_core::clock::Clock as _;
-use calsync_core::engine::EngineBuilder;
+use calsync_core::engine::{EngineBuilder, Match, PlanRow, RowState};
 use calsync_core::hours::{Draft, Layer, LayerKind, Period, Rota, Schedules, Words};
-use calsync_core::{AgentId, Binding, Error, ErrorKind, Report, Result, Tenant};
+use calsync_core::model::appointment::{Response, Transparency};
+use calsync_core::model::{Appointment, Attendee, Recurrence, Slot, When};
+use calsync_core::{AgentId, Binding, Error, ErrorKind, RecordId, Report, Result, Tenant, Zone};
 use chrono::Weekday::{Fri, Mon, Thu, Tue, Wed};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
@@ -16,20 +19,26 @@ const NOTICE: &str =
 
 /// The CRM's list of who works when; nothing of it can be had while there is none.
 #[derive(Clone, Debug)]
-struct Office(Arc<Mutex<Option<Rota>>>);
+struct Office {
+    rota: Arc<Mutex<Option<Rota>>>,
+}
 
 #[async_trait]
 impl Schedules for Office {
     async fn schedules(&self, _: &Tenant, agents: &[AgentId]) -> Result<Vec<Option<Rota>>> {
-        let rota = self.0.lock().unwrap().clone();
+        let rota = self.rota.lock().unwrap().clone();
         let rota = rota.ok_or_else(|| Error::new(ErrorKind::Host, "the CRM does not answer").later())?;
         Ok(agents.iter().map(|agent| (agent.as_str() == AMY).then(|| rota.clone())).collect())
     }
 }
 
 impl Office {
+    fn of(rota: Rota) -> Self {
+        Self { rota: Arc::new(Mutex::new(Some(rota))) }
+    }
+
     fn set(&self, rota: Option<Rota>) {
-        *self.0.lock().unwrap() = rota;
+        *self.rota.lock().unwrap() = rota;
     }
 }
 
@@ -43,7 +52,7 @@ fn rota(draft: Draft) -> Rota {
 
 /// A desk where Amy works from nine to five.
 async fn nine_to_five() -> (Desk, Office) {
-    let office = Office(Arc::new(Mutex::new(Some(rota(week(9, 17))))));
+    let office = Office::of(rota(week(9, 17)));
     let given = office.clone();
     let desk = Setup::default().engine(move |builder| builder.schedules(given.clone())).desk().await;
     (desk, office)
@@ -96,8 +105,11 @@ async fn c20_an_edit_in_the_crm_is_told_of_like_one_in_the_calendar_and_a_deleti
         "{NOTICE} early, Wednesday 2 December 2026, 08:30–09:30 ({ZONE}): 08:30–09:00 is before the start of the working day."
     );
     // Before it is saved, and when it is.
-    assert_eq!(desk.engine.hours_notice(&AMY.into(), &early).await.unwrap().as_deref(), Some(&*sentence));
-    assert_eq!(desk.engine.hours_notice(&"bob@example.com".into(), &early).await.unwrap(), None);
+    assert_eq!(
+        desk.engine.hours_notice(&AMY.into(), None, &early).await.unwrap().as_deref(),
+        Some(&*sentence)
+    );
+    assert_eq!(desk.engine.hours_notice(&"bob@example.com".into(), None, &early).await.unwrap(), None);
     let record = desk.create(&early).await;
     assert_eq!(said(&desk.run().await), [&sentence]);
     assert_eq!(desk.engine.hours_warnings(&desk.binding, None, 9).await.unwrap().len(), 1);
@@ -203,7 +215,7 @@ async fn c20_hours_that_cannot_be_had_stop_nothing_and_are_looked_at_later() {
 
 #[tokio::test]
 async fn c20_what_a_run_changed_before_it_failed_is_looked_at_by_the_next_one() {
-    let office = Office(Arc::new(Mutex::new(Some(rota(week(9, 17))))));
+    let office = Office::of(rota(week(9, 17)));
     let settings = move |builder: EngineBuilder| builder.schedules(office.clone());
     let desk = Setup::default().page_size(1).engine(settings).desk().await;
     desk.run().await;
@@ -222,7 +234,7 @@ async fn c20_what_a_run_changed_before_it_failed_is_looked_at_by_the_next_one() 
 
 #[tokio::test]
 async fn what_is_over_free_or_of_whole_days_is_not_told_of_and_words_can_be_others() {
-    let office = Office(Arc::new(Mutex::new(Some(rota(week(9, 17))))));
+    let office = Office::of(rota(week(9, 17)));
     let settings = move |builder: EngineBuilder| builder.schedules(office.clone()).words(Words::dutch());
     let desk = Setup::default().engine(settings).desk().await;
     desk.enter(timed("over", "2026-11-20T19:00:00", "2026-11-20T20:00:00", ZONE));
@@ -234,4 +246,284 @@ async fn what_is_over_free_or_of_whole_days_is_not_told_of_and_words_can_be_othe
     assert_eq!(said(&report).len(), 1, "{report}");
     assert!(said(&report)[0].starts_with("Let op: "), "{report}");
     assert!(!said(&report)[0].contains("secret"), "{report}");
+}
+
+/// What is at rest on both sides, and is edited then: in the calendar, or in the CRM.
+struct Edited {
+    event: serde_json::Value,
+    /// What else is done to it before it is at rest.
+    first: fn(&Desk),
+    there: serde_json::Value,
+    here: fn(&mut Appointment),
+    /// What is said after the notice; empty where nothing is.
+    says: &'static str,
+}
+
+impl Edited {
+    async fn at_rest(&self) -> (Desk, RecordId) {
+        let (desk, _) = nine_to_five().await;
+        desk.enter(self.event.clone());
+        desk.run().await;
+        let record = desk.record("visit").await;
+        (self.first)(&desk);
+        assert_eq!(said(&desk.run().await), Vec::<&str>::new());
+        (desk, record)
+    }
+
+    async fn edit(&self, in_the_crm: bool) -> Desk {
+        let (desk, record) = self.at_rest().await;
+        match in_the_crm {
+            true => desk.edit(&record, self.here).await,
+            false => desk.retouch("visit", self.there.clone()),
+        }
+        desk
+    }
+
+    /// The same in a plan, when it is carried out, in a run by itself, and before it is saved in the CRM.
+    async fn check(&self) {
+        let expected: Vec<String> = Some(self.says)
+            .filter(|says| !says.is_empty())
+            .map(|says| format!("{NOTICE} {says}"))
+            .into_iter()
+            .collect();
+        for in_the_crm in [false, true] {
+            let desk = self.edit(in_the_crm).await;
+            let plan = desk.engine.plan(&desk.binding).await.unwrap();
+            let rows = plan.rows().all().await.unwrap();
+            assert!(rows.iter().any(|row| row.row.writes()), "{rows:?}");
+            let planned: Vec<String> = rows.into_iter().filter_map(|row| row.row.hours).collect();
+            assert_eq!(planned, expected, "in a plan; edited in the CRM: {in_the_crm}");
+            desk.clock.advance(Duration::from_secs(60));
+            let report = desk.engine.apply(&plan).await.unwrap();
+            assert_eq!(
+                said(&report),
+                expected,
+                "imported by hand; edited in the CRM: {in_the_crm}: {report}"
+            );
+            let report = self.edit(in_the_crm).await.run().await;
+            assert_eq!(said(&report), expected, "in a run; edited in the CRM: {in_the_crm}: {report}");
+        }
+        let (desk, record) = self.at_rest().await;
+        let mut appointment = Appointment::from_fields(&desk.fields(&record).await).unwrap();
+        (self.here)(&mut appointment);
+        let notice = desk.engine.hours_notice(&AMY.into(), Some(&record), &appointment).await.unwrap();
+        assert_eq!(Vec::from_iter(notice), expected, "before it is saved");
+    }
+}
+
+/// Its times on the first of December.
+fn at(start: &str, end: &str) -> serde_json::Value {
+    json!({"start": {"dateTime": format!("2026-12-01T{start}:00"), "timeZone": ZONE},
+        "end": {"dateTime": format!("2026-12-01T{end}:00"), "timeZone": ZONE}})
+}
+
+fn move_to_half_past_four(appointment: &mut Appointment) {
+    appointment.when = visit("", "2026-12-01T16:30:00").when;
+}
+
+#[tokio::test]
+async fn halo_c20_a_plan_an_import_by_hand_a_scheduled_run_and_an_edit_in_the_crm_say_the_same() {
+    let nothing: fn(&Desk) = |_| ();
+    let hour = |more: serde_json::Value| {
+        with(timed("visit", "2026-12-01T10:00:00", "2026-12-01T11:00:00", ZONE), more)
+    };
+    let moved = at("16:30", "17:30");
+    let late = "visit, Tuesday 1 December 2026, 16:30–17:30 (America/Vancouver): 17:00–17:30 is after the end of the working day.";
+    let declined = json!({"attendees": [{"email": EVE}, {"email": AMY, "responseStatus": "declined"}]});
+    let half_hours = with(
+        timed("visit", "2026-12-01T16:30:00", "2026-12-01T17:00:00", ZONE),
+        json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=4"]}),
+    );
+    let longer: fn(&mut Appointment) = |series| {
+        let zone = Zone::new(ZONE).unwrap();
+        series.when =
+            When::timed("2026-12-01T16:30:00".parse().unwrap(), chrono::Duration::hours(1), &zone).unwrap();
+    };
+    let free = || json!({"transparency": "transparent"});
+    for case in [
+        Edited {
+            event: hour(json!({})),
+            first: nothing,
+            there: moved.clone(),
+            here: move_to_half_past_four,
+            says: late,
+        },
+        Edited {
+            event: hour(free()),
+            first: nothing,
+            there: moved.clone(),
+            here: move_to_half_past_four,
+            says: "",
+        },
+        Edited {
+            event: hour(declined),
+            first: nothing,
+            there: moved.clone(),
+            here: move_to_half_past_four,
+            says: "",
+        },
+        Edited {
+            event: with(hour(free()), moved.clone()),
+            first: nothing,
+            there: json!({"transparency": "opaque"}),
+            here: |appointment| appointment.transparency = Transparency::Opaque,
+            says: late,
+        },
+        Edited {
+            event: half_hours,
+            first: |desk| {
+                desk.remove("visit_20261201T233000Z");
+                desk.retouch(
+                    "visit_20261203T233000Z",
+                    json!({"start": {"dateTime": "2026-12-03T11:00:00", "timeZone": ZONE},
+                    "end": {"dateTime": "2026-12-03T12:00:00", "timeZone": ZONE}}),
+                );
+            },
+            there: at("16:30", "17:30"),
+            here: longer,
+            says: "visit: 2 of 3 occurrences. The first is on Wednesday 2 December 2026, 16:30–17:30 (America/Vancouver): 17:00–17:30 is after the end of the working day.",
+        },
+    ] {
+        case.check().await;
+    }
+}
+
+#[tokio::test]
+async fn c20_occurrences_that_follow_their_new_series_count_as_they_will_be() {
+    let round = || visit("round", "2026-12-01T16:30:00");
+    let says = format!(
+        "{NOTICE} round: 1 of 2 occurrences. The first is on Wednesday 2 December 2026, 16:30–17:30 ({ZONE}): 17:00–17:30 is \
+         after the end of the working day."
+    );
+    let cancelled = Slot::Time("2026-12-01T23:30:00Z".parse().unwrap());
+    let moved = Slot::Time("2026-12-03T23:30:00Z".parse().unwrap());
+    let mut series = round();
+    series.recurrence = Recurrence::new(vec!["RRULE:FREQ=DAILY;COUNT=3".to_owned()]);
+    for in_the_crm in [true, false] {
+        for by_hand in [true, false] {
+            let (desk, _) = nine_to_five().await;
+            if in_the_crm {
+                let record = desk.create(&series).await;
+                desk.crm.cancel_occurrence(&record, cancelled).await.unwrap();
+                let earlier = |own: &mut Appointment| own.when = visit("", "2026-12-03T11:00:00").when;
+                desk.crm.edit_occurrence(&record, moved, earlier).await.unwrap();
+                let notice = desk.engine.hours_notice(&AMY.into(), Some(&record), &series).await.unwrap();
+                assert_eq!(notice.as_ref(), Some(&says), "before anything is written");
+            } else {
+                desk.enter(with(late("round"), json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]})));
+                desk.remove("round_20261201T233000Z");
+                let earlier = json!({"start": {"dateTime": "2026-12-03T11:00:00", "timeZone": ZONE},
+                    "end": {"dateTime": "2026-12-03T12:00:00", "timeZone": ZONE}});
+                desk.retouch("round_20261203T233000Z", earlier);
+            }
+            let report = if by_hand {
+                let plan = desk.engine.plan(&desk.binding).await.unwrap();
+                let rows = plan.rows().all().await.unwrap();
+                let planned: Vec<String> = rows.into_iter().filter_map(|row| row.row.hours).collect();
+                assert_eq!(planned, [says.as_str()], "in a plan; new in the CRM: {in_the_crm}");
+                desk.engine.apply(&plan).await.unwrap()
+            } else {
+                desk.run().await
+            };
+            assert_eq!(said(&report), [&says], "new in the CRM: {in_the_crm}, by hand: {by_hand}: {report}");
+            assert_eq!(said(&next(&desk).await), Vec::<&str>::new());
+        }
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn c20_a_series_that_cannot_be_followed_keeps_what_stands_and_everybody_is_told_why() {
+    let (desk, _) = nine_to_five().await;
+    desk.enter(with(late("round"), json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]})));
+    desk.run().await;
+    let record = desk.record("round").await;
+    let standing = desk.engine.hours_warnings(&desk.binding, None, 9).await.unwrap();
+    assert_eq!(standing.len(), 3);
+    desk.retouch("round", json!({"recurrence": ["RRULE:FREQ=SECONDLY"]}));
+    let plan = desk.engine.plan(&desk.binding).await.unwrap();
+    let planned: Vec<_> =
+        plan.rows().all().await.unwrap().into_iter().filter_map(|row| row.row.hours).collect();
+    let report = next(&desk).await;
+    assert_eq!(said(&report).len(), 1, "{report}");
+    let why =
+        "round was not held against working hours: limit: the series has too many occurrences to be followed";
+    assert!(said(&report)[0].starts_with(why), "{report}");
+    assert_eq!(planned, said(&report));
+    let endless = Appointment::from_fields(&desk.fields(&record).await).unwrap();
+    let notice = desk.engine.hours_notice(&AMY.into(), Some(&record), &endless).await.unwrap();
+    assert_eq!(notice.as_deref(), Some(said(&report)[0]));
+    let kept = desk.engine.hours_warnings(&desk.binding, None, 9).await.unwrap();
+    assert_eq!((report.hours.withdrawn.len(), kept), (0, standing), "what stood is gone");
+    // Looked at again a day later, and once it can be.
+    desk.clock.advance(Duration::from_secs(24 * 3600));
+    assert!(said(&desk.run().await)[0].starts_with(why));
+    desk.retouch("round", json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=2"]}));
+    let report = next(&desk).await;
+    assert_eq!((said(&report), report.hours.withdrawn.len()), (vec![], 1), "{report}");
+}
+
+#[tokio::test]
+async fn rows_that_are_planned_again_say_what_is_outside_like_the_first_ones() {
+    let (desk, _) = nine_to_five().await;
+    desk.enter(late("matched"));
+    let [record, moved] = ["to be matched", "moved"].map(|title| visit(title, "2026-12-02T10:00:00"));
+    let (record, moved) = (desk.create(&record).await, desk.create(&moved).await);
+    let mut plan = desk.engine.plan(&desk.binding).await.unwrap();
+    let rows = plan.rows().all().await.unwrap();
+    assert_eq!(rows.iter().filter(|row| row.row.hours.is_some()).count(), 1);
+    let row = rows.iter().find(|row| row.row.summary.as_deref() == Some("matched")).unwrap();
+    let joined = plan.rematch(row.number, Match::Record(record)).await.unwrap();
+    desk.edit(&moved, move_to_half_past_four).await;
+    desk.engine.apply(&plan).await.unwrap();
+    let rows = plan.rows().all().await.unwrap();
+    let said = |row: &&PlanRow| row.row.hours.as_ref().is_some_and(|said| said.starts_with(NOTICE));
+    assert!(rows.iter().any(|row| joined.contains(&row.number) && said(&row)), "matched by hand: {rows:#?}");
+    assert!(rows.iter().any(|row| row.state == RowState::Moved && said(&row)), "moved: {rows:#?}");
+}
+
+#[tokio::test]
+async fn a_notice_knows_of_a_guest_only_what_the_binding_lets_a_run_know() {
+    let office = Office::of(rota(week(9, 17)));
+    let setup = |detail: Detail| {
+        let given = office.clone();
+        let setup = Setup::default().engine(move |builder| builder.schedules(given.clone()));
+        setup.binding(move |new| new.detail(detail)).desk()
+    };
+    for (detail, number) in [(Detail::Full, 0), (Detail::TitleOnly, 1)] {
+        let desk = setup(detail).await;
+        let mut declined = visit("round", "2026-12-01T16:30:00");
+        let answer = Attendee { response: Response::Declined, ..Attendee::default() };
+        declined.attendees.insert(AMY.to_owned(), answer);
+        let notice = desk.engine.hours_notice(&AMY.into(), None, &declined).await.unwrap();
+        desk.create(&declined).await;
+        let report = desk.run().await;
+        assert_eq!(said(&report), Vec::from_iter(notice.as_deref()), "{detail:?}: {report}");
+        assert_eq!(said(&report).len(), number, "{detail:?}: {report}");
+    }
+}
+
+/// Answers for nobody.
+#[derive(Debug)]
+struct Speechless;
+
+#[async_trait]
+impl Schedules for Speechless {
+    async fn schedules(&self, _: &Tenant, _: &[AgentId]) -> Result<Vec<Option<Rota>>> {
+        Ok(Vec::new())
+    }
+}
+
+#[tokio::test]
+async fn schedules_for_another_number_of_agents_than_was_asked_about_are_an_error_that_is_told() {
+    let desk = Setup::default().engine(|builder| builder.schedules(Speechless)).desk().await;
+    desk.enter(late("late"));
+    let told = "working hours were not looked at: CRM: schedules were asked of one agent (agent amy@example.com, answers 0). \
+                Answer with one rota, or None, for each agent that was asked about.";
+    let plan = desk.engine.plan(&desk.binding).await.unwrap();
+    assert_eq!(plan.warnings, [told]);
+    let report = desk.run().await;
+    assert_eq!((said(&report), desk.shown().await.len()), (vec![told], 1), "{report}");
+    let error =
+        desk.engine.hours_notice(&AMY.into(), None, &visit("", "2026-12-01T16:30:00")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Host);
 }

@@ -2,7 +2,8 @@
 
 use super::Case;
 use crate::{
-    adoption, credentials, guards, guests, leases, listing, moments, privacy, recovery, rules, scope, series,
+    adoption, credentials, guards, guests, hours, leases, listing, moments, privacy, recovery, rules, scope,
+    series,
 };
 use calsync_core::planted::Fault;
 
@@ -62,6 +63,7 @@ pub(super) fn cases() -> Vec<Case> {
         ErrorIsSuccess: rules::c16_the_status_says_what_happened_and_no_more at "health.last_success",
         WaitIgnored: moments::c17_a_wait_that_google_asks_for_is_waited at "it did not wait",
         DetailsLetIn: privacy::c18_details_of_private_events_reach_neither_the_store_nor_a_report_nor_the_log at "around",
+        UnjudgedIsInside: hours::c20_a_series_that_cannot_be_followed_keeps_what_stands_and_everybody_is_told_why at "what stood is gone",
         LeavingScopeDeletes: scope::c22_a_scope_that_becomes_narrower_or_a_pause_deletes_nothing_and_what_is_linked_stays_in_step at "desk.starts().await.contains",
         DeselectedDone: moments::what_a_reviewer_deselected_is_done_by_no_run at "desk.living().len(), 0",
         MovedGroundApplied: moments::a_plan_whose_ground_moved_is_not_carried_out at "nobody has looked at this",

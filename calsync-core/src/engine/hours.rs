@@ -1,22 +1,25 @@
 //! Appointments against the working hours of their agent, at the end of a run.
 //!
-//! What both sides agree on is judged: whatever a run changed, and once a day, or when the agent's hours are others than before,
-//! everything that is still to come. A warning is stored with its binding, is told in the report of the run that raises it, and is
-//! taken away when it is no longer true (C20). It never stops anything: where hours cannot be had, the report says so and
-//! the run is as it was. What is over is not judged, and its warnings are forgotten without a word.
+//! What both sides agree on is judged (`judge.rs`): whatever a run changed, and once a day, or when the agent's hours are others than
+//! before, everything that is still to come. A warning is stored with its binding, is told in the report of the run that raises it,
+//! and is taken away when it is no longer true (C20). It never stops anything: where hours cannot be had, the report says so and the
+//! run is as it was. What is over is not judged, and its warnings are forgotten without a word.
+//!
+//! A plan tells what the run that carries it out would tell, by the same comparison, and stores nothing of it.
 
+use super::judge::{Agreed, Look, Verdict, foreseen, passing, with_records};
 use super::run::Pass;
 use super::{Engine, Shared};
-use crate::binding::{Binding, HoursJudged};
+use crate::binding::{Binding, BindingState, HoursJudged};
 use crate::error::{Error, ErrorKind, Result};
-use crate::hours::{Hours, Judged, Rota, Warning, WarningKey, find, horizon, settle};
+use crate::hours::{Judged, Rota, Settled, Warning, WarningKey, horizon, settle};
 use crate::id::{AgentId, RecordId, Tenant};
-use crate::model::{Appointment, Fields, State, Status};
-use crate::plan::Row;
-use crate::store::{Batch, Link, WarningPlace, Which};
+use crate::model::{Appointment, State};
+use crate::plan::{FamilyPlan, Row};
+use crate::planted::{self, Fault};
+use crate::store::{Batch, Family, Link, WarningPlace, Which};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 /// How many changed appointments one run remembers; with more it looks at all of them.
@@ -86,76 +89,51 @@ impl Engine {
         self.shared.store.warnings(&self.tenant, &binding.id, None, after, count_max).await
     }
 
-    /// Holds an appointment against the working hours of an agent, as a run would: before it is saved, or to show it. The answer is
-    /// the sentence for a person, in the engine's words; `None` where there is nothing to warn of, or no schedule is known. Of a
-    /// series, the occurrences that the next 18 months have are looked at.
+    /// Holds an appointment against the working hours of an agent before it is saved, or to show it, and answers in just the words
+    /// of a run; `None` where a run would have nothing to tell, or no schedule is known. `record` is the CRM's record where there is one:
+    /// a series is judged with those of its occurrences that were changed or cancelled before. An occurrence is given as what it
+    /// becomes, without a rule, and is judged by itself. An agent without a binding is the guest with the agent's own id, and of a series
+    /// only the rule is known then. What cannot be judged is said as well, with the reason.
     ///
     /// # Errors
-    /// Whatever the source of the schedules answers, and [`ErrorKind::Invalid`] for times or rules that cannot be read.
-    pub async fn hours_notice(&self, agent: &AgentId, appointment: &Appointment) -> Result<Option<String>> {
+    /// Whatever the source of the schedules or the store answers.
+    pub async fn hours_notice(
+        &self,
+        agent: &AgentId,
+        record: Option<&RecordId>,
+        appointment: &Appointment,
+    ) -> Result<Option<String>> {
         let Some(rota) = self.shared.rota(&self.tenant, agent).await? else { return Ok(None) };
-        let window = horizon(self.shared.clock.now());
-        let hours = Hours::compile(&rota, window.clone())?;
-        let found = find(&hours, &window, appointment, &BTreeMap::new(), Some(agent.as_str()))?;
-        Ok(found.and_then(|found| found.said(&self.shared.words, appointment.summary.as_deref())))
-    }
-}
-
-/// One look at appointments of a binding.
-pub(super) struct Look {
-    hours: Hours,
-    window: Range<DateTime<Utc>>,
-    agent: AgentId,
-    /// The agent's address among guests.
-    own: String,
-}
-
-/// An appointment that was judged: what is true of it now, and how it would be said.
-struct Verdict {
-    judged: Judged,
-    said: Option<String>,
-}
-
-impl Look {
-    fn new(binding: &Binding, rota: &Rota, window: Range<DateTime<Utc>>) -> Result<Self> {
-        let hours = Hours::compile(rota, window.clone())?;
-        Ok(Self { hours, window, agent: binding.agent.clone(), own: binding.target.calendar.to_string() })
-    }
-
-    /// Judges a single appointment or a series by what both sides agree on.
-    fn at(&self, shared: &Shared, root: &Link, links: &[Link]) -> Result<Verdict> {
-        let nothing = Judged::nothing(self.agent.clone(), root.record.clone());
-        let Some(State::Live(fields)) = &root.base else {
-            return Ok(Verdict { judged: nothing, said: None });
-        };
-        let appointment = Appointment::from_fields(fields)?;
-        let mut changed = BTreeMap::new();
-        for link in links {
-            if let (Some(slot), Some(base)) = (link.slot, &link.base) {
-                changed.insert(slot, occurrence(base, &appointment)?);
+        let (store, words) = (&self.shared.store, &self.shared.words);
+        let mut look = Look::new(agent, agent.as_str(), &rota, self.shared.clock.now())?;
+        let event = record.cloned().unwrap_or_else(|| "".into());
+        let whole = appointment.to_fields();
+        let mut bindings = store.bindings(&self.tenant).await?;
+        bindings.retain(|binding| binding.agent == *agent);
+        if bindings.is_empty() {
+            return Ok(look.judge(words, &event, &Agreed::alone(&whole)).said);
+        }
+        let series = record.filter(|_| !appointment.recurrence.is_empty());
+        for binding in &bindings {
+            look.own = binding.target.calendar.to_string();
+            let mut family = Family::default();
+            if let Some(series) = series {
+                family = store.family(&self.tenant, &binding.id, Which::Local, series.as_str()).await?;
+                if self.shared.host.is_none() {
+                    let records = store.record_occurrences(&self.tenant, series).await?;
+                    family = with_records(family, &records, binding);
+                }
+            }
+            let own = passing(binding, State::Live(whole.clone()));
+            let mut agreed = Agreed::of(&family, &event, binding);
+            agreed.own = own.fields();
+            let said = look.judge(words, &event, &agreed).said;
+            if said.is_some() {
+                return Ok(said);
             }
         }
-        let Some(found) = find(&self.hours, &self.window, &appointment, &changed, Some(&self.own))? else {
-            return Ok(Verdict { judged: nothing, said: None });
-        };
-        let said = found.said(&shared.words, title(fields));
-        let judged = found.judged(self.agent.clone(), root.record.clone(), self.window.clone());
-        Ok(Verdict { judged, said })
+        Ok(None)
     }
-}
-
-/// What both sides agree on of one occurrence; a cancelled one has the values of its series.
-fn occurrence(base: &State, series: &Appointment) -> Result<Appointment> {
-    match base {
-        State::Live(fields) => Appointment::from_fields(fields),
-        State::Gone => Ok(Appointment { status: Status::Cancelled, ..series.clone() }),
-    }
-}
-
-/// The title as others may see it.
-fn title(fields: &Fields) -> Option<&str> {
-    let shown = Some(fields).filter(|fields| !crate::detail::private(fields));
-    shown.and_then(|fields| fields.get("summary")).and_then(|title| title.as_str())
 }
 
 impl Pass<'_> {
@@ -168,41 +146,69 @@ impl Pass<'_> {
             Err(error) if matches!(error.kind(), ErrorKind::LeaseLost | ErrorKind::Halted) => Err(error),
             Err(error) => {
                 self.owe_hours();
-                self.report.warnings.push(format!("working hours were not looked at: {error}"));
+                self.not_looked_at(&error);
                 Ok(())
             }
             Ok(()) => Ok(()),
         }
     }
 
-    /// What was changed and could not be looked at makes the next run look at everything.
-    pub(super) fn owe_hours(&mut self) {
-        let now = self.now();
-        if let Some(judged) = &mut self.state.hours {
-            judged.until = judged.until.min(now);
+    fn not_looked_at(&mut self, error: &Error) {
+        let warning = format!("working hours were not looked at: {error}");
+        if !self.report.warnings.contains(&warning) {
+            self.report.warnings.push(warning);
         }
     }
 
-    /// What appointments are held against; `None` where nothing is known of the agent's hours.
-    async fn hours(&self) -> Result<Option<Look>> {
-        let rota = self.engine.shared.rota(&self.binding.tenant, &self.binding.agent).await?;
-        rota.map(|rota| Look::new(&self.binding, &rota, horizon(self.now()))).transpose()
+    /// What was changed and could not be looked at makes the next run look at everything.
+    pub(super) fn owe_hours(&mut self) {
+        owe(&mut self.state, self.engine.shared.clock.now());
     }
 
-    /// The same for a plan, which says so where they cannot be had.
-    pub(super) async fn hours_to_show(&mut self) -> Option<Look> {
-        self.hours().await.unwrap_or_else(|error| {
-            self.report.warnings.push(format!("working hours were not looked at: {error}"));
-            None
-        })
+    /// From now on the rows of plans say what is outside; where hours cannot be had, the report does.
+    pub(super) async fn show_hours(&mut self) {
+        let (tenant, agent) = (&self.binding.tenant, &self.binding.agent);
+        let rota = self.engine.shared.rota(tenant, agent).await;
+        match rota.and_then(|rota| rota.map(|rota| self.look_with(&rota)).transpose()) {
+            Ok(look) => self.shows = look,
+            Err(error) => self.not_looked_at(&error),
+        }
     }
 
-    /// What a row of a plan would put outside of working hours, in a sentence.
-    pub(super) fn notice(&self, look: &Look, row: &Row) -> Option<String> {
-        let fields = row.after.as_ref().filter(|_| row.writes())?;
-        let appointment = Appointment::from_fields(fields).ok()?;
-        let found = find(&look.hours, &look.window, &appointment, &BTreeMap::new(), Some(&look.own));
-        found.ok()??.said(&self.engine.shared.words, row.summary.as_deref())
+    fn look_with(&self, rota: &Rota) -> Result<Look> {
+        Look::new(&self.binding.agent, self.binding.target.calendar.as_str(), rota, self.now())
+    }
+
+    /// Says on the rows of a plan what a run would tell once they are carried out: of an appointment or a series, on the first of
+    /// its rows that writes.
+    pub(super) async fn say_on_rows(
+        &self,
+        look: &Look,
+        family: &Family,
+        plan: &mut FamilyPlan,
+    ) -> Result<()> {
+        if !plan.rows.iter().any(Row::writes) {
+            return Ok(());
+        }
+        let after = foreseen(family, plan);
+        let (tenant, id) = (&self.binding.tenant, &self.binding.id);
+        for link in after.links.iter().filter(|link| link.record == link.record_root) {
+            let verdict = self.verdict(look, &link.record, &after);
+            if verdict.said.is_none() {
+                continue;
+            }
+            let root = &link.record;
+            let of_root = |row: &Row| {
+                let found =
+                    |of: &&Link| row.record.as_ref() == Some(&of.record) || row.key.as_ref() == Some(&of.key);
+                after.links.iter().find(found).is_some_and(|of| of.record_root == *root)
+            };
+            let Some(row) = plan.rows.iter_mut().find(|row| row.writes() && of_root(row)) else { continue };
+            let standing =
+                self.engine.shared.store.warnings(tenant, id, Some(root), None, usize::MAX).await?;
+            row.hours = self.news(standing, vec![verdict]).await?.said.pop();
+        }
+        Ok(())
     }
 
     async fn look_at_hours(&mut self) -> Result<()> {
@@ -215,16 +221,15 @@ impl Pass<'_> {
             }
             return Ok(());
         };
-        let window = horizon(self.now());
-        let soon = window.end - chrono::Duration::hours(AGAIN_HOURS);
+        let until = horizon(self.now()).end;
+        let soon = until - chrono::Duration::hours(AGAIN_HOURS);
         let known = (self.state.hours.as_ref())
             .is_some_and(|judged| judged.version == *rota.version() && judged.until > soon);
         match touched.filter(|_| known) {
             Some(touched) if touched.is_empty() => Ok(()),
-            Some(touched) => self.judge_touched(&Look::new(&self.binding, &rota, window)?, touched).await,
+            Some(touched) => self.judge_touched(&self.look_with(&rota)?, touched).await,
             None => {
-                let until = window.end;
-                self.judge_all(&Look::new(&self.binding, &rota, window)?).await?;
+                self.judge_all(&self.look_with(&rota)?).await?;
                 self.state.hours = Some(HoursJudged { version: rota.version().clone(), until });
                 Ok(())
             }
@@ -235,8 +240,8 @@ impl Pass<'_> {
         let (tenant, id) = (self.binding.tenant.clone(), self.binding.id.clone());
         let store = std::sync::Arc::clone(&self.engine.shared.store);
         for root in touched {
-            let links = store.family(&tenant, &id, Which::Local, root.as_str()).await?.links;
-            let verdict = self.verdict(look, &root, &links);
+            let family = store.family(&tenant, &id, Which::Local, root.as_str()).await?;
+            let verdict = self.verdict(look, &root, &family);
             let standing = store.warnings(&tenant, &id, Some(&root), None, usize::MAX).await?;
             self.settle_hours(standing, vec![verdict]).await?;
         }
@@ -265,8 +270,8 @@ impl Pass<'_> {
                     fields.get("when").is_some_and(|when| !when["recurrence"].is_null())
                 });
                 let family = match recurring {
-                    true => store.family(&tenant, &id, Which::Local, root.as_str()).await?.links,
-                    false => vec![link.clone()],
+                    true => store.family(&tenant, &id, Which::Local, root.as_str()).await?,
+                    false => Family { links: vec![link.clone()], ..Family::default() },
                 };
                 verdicts.push(self.verdict(look, &link.record, &family));
             }
@@ -277,15 +282,8 @@ impl Pass<'_> {
         self.settle_the_rest(&mut standing).await
     }
 
-    /// What cannot be read is not judged, and what was said of it no longer stands.
-    fn verdict(&mut self, look: &Look, record: &RecordId, links: &[Link]) -> Verdict {
-        let root = links.iter().find(|link| link.record == *record);
-        let nothing = || Verdict { judged: Judged::nothing(look.agent.clone(), record.clone()), said: None };
-        let Some(root) = root else { return nothing() };
-        look.at(&self.engine.shared, root, links).unwrap_or_else(|error| {
-            tracing::warn!(binding = %self.binding.id, %record, %error, "not held against working hours");
-            nothing()
-        })
+    fn verdict(&self, look: &Look, record: &RecordId, family: &Family) -> Verdict {
+        look.judge(&self.engine.shared.words, record, &Agreed::of(family, record, &self.binding))
     }
 
     /// Warnings about what is not linked any more.
@@ -299,46 +297,63 @@ impl Pass<'_> {
         }
     }
 
-    /// Compares what stands of some appointments with what was found out about them, and stores and tells what is new.
+    /// Stores and tells what is new about the warnings that stand of some appointments.
     async fn settle_hours(&mut self, standing: Vec<Warning>, verdicts: Vec<Verdict>) -> Result<()> {
+        let news = self.news(standing, verdicts).await?;
+        let batch = Batch { warned: news.warned, unwarned: news.unwarned, ..self.batch() };
+        if !(batch.warned.is_empty() && batch.unwarned.is_empty()) {
+            self.commit(batch).await?;
+        }
+        for text in news.said {
+            self.report.hours.say(text);
+        }
+        self.report.hours.add(news.raised, news.withdrawn);
+        Ok(())
+    }
+
+    /// Compares what stands of some appointments with what was found out about them.
+    async fn news(&self, standing: Vec<Warning>, verdicts: Vec<Verdict>) -> Result<News> {
         let now = self.now();
         let (over, standing): (Vec<_>, Vec<_>) =
             standing.into_iter().partition(|warning| warning.check.end <= now);
         let before: BTreeMap<WarningKey, Warning> =
             standing.iter().map(|warning| (warning.key.clone(), warning.clone())).collect();
-        let mut said = BTreeMap::new();
-        let mut judged = Vec::new();
-        let looked_at: BTreeSet<RecordId> = verdicts.iter().map(|v| v.judged.event().clone()).collect();
+        let mut news = News::default();
+        let (mut sentences, mut judged, mut looked_at) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
         for verdict in verdicts {
-            said.extend(verdict.said.map(|text| (verdict.judged.event().clone(), text)));
-            judged.push(verdict.judged);
+            match verdict.judged {
+                Some(found) => {
+                    sentences.extend(verdict.said.map(|text| (verdict.event.clone(), text)));
+                    judged.push(found);
+                }
+                // Nobody can tell: what stands of it stays as it is.
+                None => {
+                    news.said.extend(verdict.said);
+                    if planted::on(Fault::UnjudgedIsInside) {
+                        judged.push(Judged::nothing(self.binding.agent.clone(), verdict.event.clone()));
+                    }
+                }
+            }
+            looked_at.insert(verdict.event);
         }
         // Nothing is linked to it any more.
         let lost = standing.iter().filter(|warning| !looked_at.contains(&warning.key.event));
         judged.extend(lost.map(|w| Judged::nothing(w.key.person.clone(), w.key.event.clone())));
-        let settled = settle(standing, judged);
-        let mut batch = self.batch();
-        batch.unwarned = over.into_iter().chain(settled.withdrawn.iter().cloned()).map(|w| w.key).collect();
-        let changed = settled.kept.into_iter().filter(|kept| before.get(&kept.key) != Some(kept));
-        batch.warned = changed.chain(settled.raised.iter().cloned()).collect();
-        if batch.warned.is_empty() && batch.unwarned.is_empty() {
-            return Ok(());
-        }
-        let (mut raised, mut withdrawn) = (settled.raised, settled.withdrawn);
+        let Settled { mut raised, mut withdrawn, kept } = settle(standing, judged);
+        news.unwarned = over.iter().chain(&withdrawn).map(|warning| warning.key.clone()).collect();
+        news.warned = kept.into_iter().filter(|kept| before.get(&kept.key) != Some(kept)).collect();
+        news.warned.extend(raised.iter().cloned());
         self.leave_to_others(&mut raised).await?;
         self.leave_to_others(&mut withdrawn).await?;
-        self.commit(batch).await?;
         // A series that goes on being outside is told of once for a version of the hours.
         let told: BTreeSet<_> = before.keys().map(|key| (&key.event, &key.version)).collect();
-        for warning in &raised {
-            if !told.contains(&(&warning.key.event, &warning.key.version))
-                && let Some(text) = said.remove(&warning.key.event)
-            {
-                self.report.hours.say(text);
+        for WarningKey { event, version, .. } in raised.iter().map(|warning| &warning.key) {
+            if !told.contains(&(event, version)) {
+                news.said.extend(sentences.remove(event));
             }
         }
-        self.report.hours.add(raised, withdrawn);
-        Ok(())
+        (news.raised, news.withdrawn) = (raised, withdrawn);
+        Ok(news)
     }
 
     /// Leaves out what another binding of the agent has told already, or still has.
@@ -354,6 +369,26 @@ impl Pass<'_> {
         }
         warnings.retain(|warning| !known.contains(&warning.key));
         Ok(())
+    }
+}
+
+/// What is new about the warnings of some appointments.
+#[derive(Debug, Default)]
+struct News {
+    /// To be stored, because they are new or say something else than before.
+    warned: Vec<Warning>,
+    /// To be forgotten.
+    unwarned: Vec<WarningKey>,
+    /// To be told, one sentence each.
+    said: Vec<String>,
+    raised: Vec<Warning>,
+    withdrawn: Vec<Warning>,
+}
+
+/// Everything is to be looked at again.
+fn owe(state: &mut BindingState, now: DateTime<Utc>) {
+    if let Some(judged) = &mut state.hours {
+        judged.until = judged.until.min(now);
     }
 }
 

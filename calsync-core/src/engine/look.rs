@@ -57,7 +57,11 @@ impl Pass<'_> {
         for _ in 0..LOOKS_MAX {
             let plan = self.plan_with(&family, &fresh, occurrences_read);
             if plan.frozen || !plan.looks() {
-                return Ok(plan.held(hold));
+                let mut plan = plan.held(hold);
+                if let Some(look) = &self.shows {
+                    self.say_on_rows(look, &family, &mut plan).await?;
+                }
+                return Ok(plan);
             }
             self.looked = true;
             if let Some(series) = &plan.look_occurrences {

@@ -16,6 +16,7 @@ mod doubt;
 mod guard;
 mod halt;
 mod hours;
+mod judge;
 mod line;
 mod look;
 mod newcomers;

@@ -9,6 +9,7 @@ use super::Engine;
 use super::act::Guard;
 use super::discreet::Discreet;
 use super::hours::Touched;
+use super::judge::Look;
 use crate::binding::{Binding, BindingState, LastError};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,6 +57,8 @@ pub(super) struct Pass<'a> {
     pub siblings: Vec<BindingId>,
     /// What is held against working hours in the end.
     pub touched: Touched,
+    /// What the rows of a plan are held against.
+    pub shows: Option<Look>,
     /// A decision had to read something first, and stored it.
     pub looked: bool,
     /// What is new in the calendar is decided as it is seen; a plan only shows what would be done.
@@ -127,6 +130,7 @@ impl Engine {
             guard: Guard::default(),
             siblings,
             touched: Touched::default(),
+            shows: None,
             looked: false,
             decides: false,
             binding,

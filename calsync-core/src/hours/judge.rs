@@ -74,7 +74,9 @@ pub fn find(
             let series = Series::of(&appointment.when, &appointment.recurrence)?;
             let length = appointment.when.end_instant()? - appointment.when.start_instant()?;
             visits(&series, length, window.clone(), &differs).map_err(|truncated| {
-                Error::new(ErrorKind::Limit, "the series is too long to be judged").caused_by(truncated)
+                Error::new(ErrorKind::Limit, "the series has too many occurrences to be followed")
+                    .cure("Give its rule an end or a longer step. What was told of it before stands until then.")
+                    .caused_by(truncated)
             })?
         }
         // Of a series that is not judged, occurrences that differ may be: of a declined series one that the person goes to.

@@ -11,7 +11,7 @@ use std::fmt;
 #[async_trait]
 pub trait Schedules: fmt::Debug + Send + Sync + 'static {
     /// What each of these agents works by, in the same order; `None` for one of whom nothing is known, whose appointments are then
-    /// not judged. Asked once a run. Where it fails, the run goes on, and its report says that working hours were not looked at.
+    /// not judged. Asked once a run, and once more where a plan is carried out. Where it fails, the run goes on, and its report says that working hours were not looked at.
     async fn schedules(&self, tenant: &Tenant, agents: &[AgentId]) -> Result<Vec<Option<Rota>>>;
 }
 

@@ -9,6 +9,7 @@
 use super::check::{Check, Part};
 use super::compile::Reason;
 use super::series::SeriesCheck;
+use crate::error::Error;
 use chrono::{Datelike, NaiveDate, NaiveDateTime, Timelike};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -49,6 +50,8 @@ pub struct Words {
     pub series: Text,
     /// The first occurrence of a series: `{when}`, `{parts}`.
     pub first: Text,
+    /// In place of all that, where it cannot be told: `{title}`, `{why}`, which is the error.
+    pub unjudged: Text,
     /// When an appointment is: `{date}`, `{start}`, `{end}`, `{zone}`.
     pub when: Text,
     /// One part: `{start}`, `{end}`, `{reason}`.
@@ -93,6 +96,7 @@ impl Words {
             ),
             detail: text("{title}, {when}: {parts}."),
             series: text("{title}: {outside} of {all} occurrences. The first is on {first}."),
+            unjudged: text("{title} was not held against working hours: {why}"),
             first: text("{when}: {parts}"),
             when: text("{date}, {start}–{end} ({zone})"),
             part: text("{start}–{end} is {reason}"),
@@ -143,6 +147,7 @@ impl Words {
             ),
             detail: text("{title}, {when}: {parts}."),
             series: text("{title}: {outside} van de {all} keer. De eerste is op {first}."),
+            unjudged: text("{title} is niet met de werktijden vergeleken: {why}"),
             first: text("{when}: {parts}"),
             when: text("{date}, {start}–{end} ({zone})"),
             part: text("{start}–{end} valt {reason}"),
@@ -193,6 +198,7 @@ impl Words {
             ),
             detail: text("{title}, {when}: {parts}."),
             series: text("{title}: {outside} de {all} ocorrências. A primeira é em {first}."),
+            unjudged: text("{title} não foi comparado com o horário de trabalho: {why}"),
             first: text("{when}: {parts}"),
             when: text("{date}, {start}–{end} ({zone})"),
             part: text("{start}–{end} {reason}"),
@@ -262,6 +268,11 @@ impl Words {
         let title = self.title(title);
         let values = [("title", &*title), ("outside", &outside), ("all", &all), ("first", &first)];
         Some(format!("{} {}", self.notice, fill(&self.series, &values)))
+    }
+
+    /// What is said of an appointment or a series that cannot be judged.
+    pub fn not_judged(&self, title: Option<&str>, why: &Error) -> String {
+        fill(&self.unjudged, &[("title", &self.title(title)), ("why", &why.to_string())])
     }
 
     /// When an appointment is, and its parts outside.

@@ -133,7 +133,7 @@ pub struct Row {
     pub after: Option<Fields>,
     /// Values that lose a conflict.
     pub lost: Option<Fields>,
-    /// What of it is outside of the agent's working hours, in a sentence; in plans, for what is made or moved.
+    /// In plans: what the run that does this would tell of the agent's working hours, in a sentence; of a series on its first row.
     #[serde(default)]
     pub hours: Option<String>,
     /// Set on rows that wait.

@@ -38,6 +38,7 @@ impl Pass<'_> {
             self.say(&root, &matched);
         }
         let hold = self.guard().await?;
+        self.show_hours().await;
         let mut taking = Taking { plan, hold, last, chunk: Vec::new(), moved: 0, deselected: 0 };
         let store = std::sync::Arc::clone(&self.engine.shared.store);
         let mut family = FamilyRows::default();

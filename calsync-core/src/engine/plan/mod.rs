@@ -167,7 +167,7 @@ impl super::run::Pass<'_> {
         // Deselected before: shown as what it would be, and deselected again.
         let reviewed = std::mem::take(&mut self.deselected);
         let mut number = 0;
-        let hours = self.hours_to_show().await;
+        self.show_hours().await;
         let (warnings, held) = (self.report.warnings.clone(), self.report.held.clone());
         let summary = Summary { format: FORMAT, warnings, held };
         let header = PlanHeader {
@@ -196,8 +196,7 @@ impl super::run::Pass<'_> {
                     }
                     let deselected = is_deselected(&family, &reviewed);
                     let plan = self.decide(which, &root, family, hold).await?;
-                    for mut row in plan.rows {
-                        row.hours = hours.as_ref().and_then(|hours| self.notice(hours, &row));
+                    for row in plan.rows {
                         number += 1;
                         let state = RowState::of(&row, !deselected);
                         batch.plan_rows.push(kept::store(number, &(which, root.clone()), state, None, row)?);

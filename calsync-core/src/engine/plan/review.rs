@@ -311,6 +311,7 @@ impl super::super::run::Pass<'_> {
         self.pair_up().await?;
         let reviewed = std::mem::take(&mut self.deselected);
         let hold = self.guard().await?;
+        self.show_hours().await;
         // What was said before about other rows still holds.
         let mut last = 0;
         let mut said = Vec::new();

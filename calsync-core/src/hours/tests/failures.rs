@@ -185,6 +185,21 @@ fn halo_the_notice_says_which_appointment_which_part_and_which_occurrence() {
              1 December 2026, 16:00–19:00 (America/New_York): 17:00–19:00 is after the end of the working day."
         )
     );
+    // Every Tuesday at ten, of which one is a day of leave.
+    let tuesdays = (0..4).map(|week| {
+        let start = instant("2026-12-01T15:00:00Z") + Duration::weeks(week);
+        Visit { slot: crate::model::Slot::Time(start), start, end: start + Duration::hours(1) }
+    });
+    let found = hours.check_series(tuesdays, LISTED_MAX);
+    let named: Vec<String> = found.listed.iter().map(|(slot, _)| slot.to_string()).collect();
+    assert_eq!(named, ["20261208T150000Z"]);
+    assert_eq!(
+        Words::english().series_warning(Some("Boiler check"), &found).as_deref(),
+        Some(
+            "Please note that part or all of this Appointment falls outside the Agents working hours. Boiler check: 1 of 4 \
+             occurrences. The first is on Tuesday 8 December 2026, 10:00–11:00 (America/New_York): 10:00–11:00 is during leave."
+        )
+    );
 }
 
 #[test]

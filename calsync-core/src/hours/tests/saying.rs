@@ -57,6 +57,24 @@ fn a_series_is_told_by_number_and_first_occurrence() {
 }
 
 #[test]
+fn what_cannot_be_judged_is_said_with_the_reason_in_each_language() {
+    let why = crate::Error::new(crate::ErrorKind::Limit, "too long").cure("Shorten it.");
+    let said = |words: Words| words.not_judged(Some("Ketel\u{7}"), &why);
+    assert_eq!(
+        said(Words::english()),
+        "Ketel was not held against working hours: limit: too long. Shorten it."
+    );
+    assert_eq!(
+        said(Words::dutch()),
+        "Ketel is niet met de werktijden vergeleken: limit: too long. Shorten it."
+    );
+    assert_eq!(
+        Words::portuguese().not_judged(None, &why),
+        "Compromisso não foi comparado com o horário de trabalho: limit: too long. Shorten it."
+    );
+}
+
+#[test]
 fn a_title_is_somebody_elses_text_and_nothing_is_said_where_there_is_nothing_to_say() {
     let words = Words { notice: "!".into(), detail: "{title} {nobody} { {when".into(), ..Words::english() };
     let said = |title: Option<&str>| words.warning(title, &evening()).expect("outside");
