@@ -122,6 +122,8 @@ faults! {
     WaitIgnored: "C17",
     /// Details of private appointments are let in.
     DetailsLetIn: "C18",
+    /// A run that dies does not leave to the next one what is still to be held against working hours.
+    HoursNotOwed: "C20",
     /// What cannot be held against working hours counts as within them.
     UnjudgedIsInside: "C20",
     /// What leaves the scope is deleted in the calendar.

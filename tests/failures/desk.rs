@@ -54,6 +54,8 @@ pub(crate) enum Way {
     Free,
     /// The connection breaks before it does.
     Cut,
+    /// Nothing more is heard of it: the process dies there ([`Desk::die`]).
+    Lost,
 }
 
 type OnTheWay = Box<dyn FnMut(&http::Request<Bytes>, &mut FakeGoogle) -> Way + Send>;
@@ -84,11 +86,14 @@ impl Transport for Wire {
         &self,
         request: http::Request<Bytes>,
     ) -> std::result::Result<http::Response<Bytes>, TransportError> {
-        if let Some(before) = lock(&self.before).as_mut()
-            && before(&request, &mut self.inner.google()) == Way::Cut
-        {
-            let message = "failed: connection refused".to_owned();
-            return Err(TransportError { message, maybe_sent: false, limit: false });
+        let way = lock(&self.before).as_mut().map(|before| before(&request, &mut self.inner.google()));
+        match way {
+            Some(Way::Cut) => {
+                let message = "failed: connection refused".to_owned();
+                return Err(TransportError { message, maybe_sent: false, limit: false });
+            }
+            Some(Way::Lost) => std::future::pending().await,
+            Some(Way::Free) | None => {}
         }
         let (method, body) = (request.method().clone(), request.body().clone());
         let path = request.uri().path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default();
@@ -376,6 +381,15 @@ impl Desk {
 
     pub(crate) async fn run(&self) -> Report {
         self.try_run().await.unwrap()
+    }
+
+    /// A run whose process dies where it waits for what never comes; the next one can have the lease.
+    pub(crate) async fn die(&self) {
+        tokio::select! {
+            biased;
+            _ = self.try_run() => panic!("the process lives"),
+            () = std::future::ready(()) => self.clock.advance(Duration::from_secs(600)),
+        }
     }
 
     /// Runs until the faults that were injected are used up and a run comes to its end.

@@ -11,6 +11,7 @@ use calsync_core::model::{Appointment, Attendee, Recurrence, Slot, When};
 use calsync_core::{AgentId, Binding, Error, ErrorKind, RecordId, Report, Result, Tenant, Zone};
 use chrono::Weekday::{Fri, Mon, Thu, Tue, Wed};
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,11 +22,16 @@ const NOTICE: &str =
 #[derive(Clone, Debug)]
 struct Office {
     rota: Arc<Mutex<Option<Rota>>>,
+    /// The process dies when it asks.
+    deadly: Arc<AtomicBool>,
 }
 
 #[async_trait]
 impl Schedules for Office {
     async fn schedules(&self, _: &Tenant, agents: &[AgentId]) -> Result<Vec<Option<Rota>>> {
+        if self.deadly.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
         let rota = self.rota.lock().unwrap().clone();
         let rota = rota.ok_or_else(|| Error::new(ErrorKind::Host, "the CRM does not answer").later())?;
         Ok(agents.iter().map(|agent| (agent.as_str() == AMY).then(|| rota.clone())).collect())
@@ -34,7 +40,7 @@ impl Schedules for Office {
 
 impl Office {
     fn of(rota: Rota) -> Self {
-        Self { rota: Arc::new(Mutex::new(Some(rota))) }
+        Self { rota: Arc::new(Mutex::new(Some(rota))), deadly: Arc::default() }
     }
 
     fn set(&self, rota: Option<Rota>) {
@@ -460,6 +466,47 @@ pub(crate) async fn c20_a_series_that_cannot_be_followed_keeps_what_stands_and_e
     desk.retouch("round", json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=2"]}));
     let report = next(&desk).await;
     assert_eq!((said(&report), report.hours.withdrawn.len()), (vec![], 1), "{report}");
+}
+
+#[tokio::test]
+pub(crate) async fn c20_what_a_run_changed_before_its_process_died_is_looked_at_by_the_next_one() {
+    let (desk, office) = nine_to_five().await;
+    desk.run().await;
+    for round in ["new in the calendar", "new in the CRM"] {
+        match round {
+            "new in the calendar" => _ = desk.enter(with(late("there"), json!({"summary": round}))),
+            _ => _ = desk.create(&visit(round, "2026-12-01T16:30:00")).await,
+        }
+        // It dies when all is written, and nothing is looked at.
+        office.deadly.store(true, Ordering::Relaxed);
+        desk.die().await;
+        office.deadly.store(false, Ordering::Relaxed);
+        let report = desk.settled().await;
+        assert_eq!(said(&report).len(), 1, "nobody is told: {round}: {report}");
+        assert_eq!(said(&next(&desk).await), Vec::<&str>::new());
+    }
+}
+
+#[tokio::test]
+async fn c20_what_was_sent_before_the_process_died_at_a_later_request_is_looked_at_by_the_next_one() {
+    let (desk, _) = nine_to_five().await;
+    desk.run().await;
+    for number in 0..21 {
+        desk.create(&visit(&format!("visit {number}"), "2026-12-01T16:30:00")).await;
+    }
+    // What was planned by a run that looked at what there was is sent by another one.
+    desk.refuse_writes(503);
+    assert_eq!(said(&desk.heal().await), Vec::<&str>::new());
+    let mut sent = 0;
+    desk.before(move |request, _| {
+        sent += usize::from(request.method() == "POST" && request.uri().path().ends_with("/events"));
+        if sent > 20 { Way::Lost } else { Way::Free }
+    });
+    desk.die().await;
+    desk.undisturbed();
+    assert_eq!(desk.living().len(), 20);
+    let report = desk.run().await;
+    assert_eq!((said(&report).len(), desk.living().len()), (21, 21), "{report}");
 }
 
 #[tokio::test]

@@ -63,6 +63,7 @@ pub(super) fn cases() -> Vec<Case> {
         ErrorIsSuccess: rules::c16_the_status_says_what_happened_and_no_more at "health.last_success",
         WaitIgnored: moments::c17_a_wait_that_google_asks_for_is_waited at "it did not wait",
         DetailsLetIn: privacy::c18_details_of_private_events_reach_neither_the_store_nor_a_report_nor_the_log at "around",
+        HoursNotOwed: hours::c20_what_a_run_changed_before_its_process_died_is_looked_at_by_the_next_one at "nobody is told",
         UnjudgedIsInside: hours::c20_a_series_that_cannot_be_followed_keeps_what_stands_and_everybody_is_told_why at "what stood is gone",
         LeavingScopeDeletes: scope::c22_a_scope_that_becomes_narrower_or_a_pause_deletes_nothing_and_what_is_linked_stays_in_step at "desk.starts().await.contains",
         DeselectedDone: moments::what_a_reviewer_deselected_is_done_by_no_run at "desk.living().len(), 0",

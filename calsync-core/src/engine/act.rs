@@ -257,9 +257,7 @@ impl Pass<'_> {
             self.guard.done.add_all(&total);
             batch.state = Some(self.state.clone());
         }
-        if self.engine.shared.knows_hours() {
-            self.touched.add(&batch);
-        }
+        self.touch(&mut batch);
         Ok(Parcel { batch, plans: kept })
     }
 

@@ -5,7 +5,8 @@
 //! and is taken away when it is no longer true (C20). It never stops anything: where hours cannot be had, the report says so and the
 //! run is as it was. What is over is not judged, and its warnings are forgotten without a word.
 //!
-//! A plan tells what the run that carries it out would tell, by the same comparison, and stores nothing of it.
+//! What a run changes it owes a look until its end, and stores that with the change: a run that dies leaves it to the next one. A
+//! plan tells what the run that carries it out would tell, by the same comparison, and stores nothing of it.
 
 use super::judge::{Agreed, Look, Verdict, foreseen, passing, with_records};
 use super::run::Pass;
@@ -43,6 +44,10 @@ impl Touched {
                 }
             }
         }
+    }
+
+    fn any(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// All of it; `None` where that is too much to remember.
@@ -163,6 +168,18 @@ impl Pass<'_> {
     /// What was changed and could not be looked at makes the next run look at everything.
     pub(super) fn owe_hours(&mut self) {
         owe(&mut self.state, self.engine.shared.clock.now());
+    }
+
+    /// Remembers what a transaction changes, and stores with it that this is owed until the run has looked at it: a run that dies
+    /// before leaves it to the next one (C20). Only where the run's progress may be stored as it is now (C8).
+    pub(super) fn touch(&self, batch: &mut Batch) {
+        if !self.engine.shared.knows_hours() {
+            return;
+        }
+        self.touched.add(batch);
+        if self.state.hours.is_some() && self.touched.any() && !planted::on(Fault::HoursNotOwed) {
+            owe(batch.state.get_or_insert_with(|| self.state.clone()), self.now());
+        }
     }
 
     /// From now on the rows of plans say what is outside; where hours cannot be had, the report does.

@@ -149,6 +149,7 @@ impl Pass<'_> {
         let mut parcel = self.pack(self.batch(), plans).await?;
         parcel.batch.groups.push(group);
         parcel.batch.state = Some(self.state.clone());
+        self.touch(&mut parcel.batch);
         Ok(Some(parcel))
     }
 }

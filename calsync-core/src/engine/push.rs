@@ -267,6 +267,7 @@ impl Pass<'_> {
         // What was sent is acknowledged under whatever settings there are by now.
         batch.settings = None;
         batch.groups = groups;
+        self.touch(&mut batch);
         self.commit(batch).await.map(drop)
     }
 }

@@ -303,9 +303,10 @@ impl Pass<'_> {
         Batch::of(&self.binding, &self.lease)
     }
 
-    pub(super) async fn commit(&self, batch: Batch) -> Result<crate::store::Committed> {
-        if self.engine.shared.knows_hours() {
-            self.touched.add(&batch);
+    pub(super) async fn commit(&self, mut batch: Batch) -> Result<crate::store::Committed> {
+        match batch.state {
+            Some(_) => self.touch(&mut batch),
+            None => self.touched.add(&batch),
         }
         self.engine.shared.store.commit(batch).await
     }
