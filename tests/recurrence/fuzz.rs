@@ -81,10 +81,9 @@ fn changed_lines() -> impl Strategy<Value = Vec<String>> {
                 Change::Put(at, what) => line.insert_str(place(line, &at), SCRAPS[what.index(SCRAPS.len())]),
                 Change::Cut(from, to) => {
                     let (from, to) = (place(line, &from), place(line, &to));
-                    line.replace_range(
-                        from.min(to)..(from.max(to)).min(from.min(to) + 8).min(line.len()),
-                        "",
-                    );
+                    let (from, to) = (from.min(to), from.max(to));
+                    let end = (from..=to.min(from + 8)).rev().find(|at| line.is_char_boundary(*at)).unwrap();
+                    line.replace_range(from..end, "");
                 }
                 Change::Twice(from, to) => {
                     let (from, to) = (place(line, &from), place(line, &to));
