@@ -8,6 +8,8 @@
 mod bad_lines;
 #[path = "recurrence/calendars.rs"]
 mod calendars;
+#[path = "recurrence/canonical.rs"]
+mod canonical;
 #[path = "recurrence/corpus.rs"]
 mod corpus;
 #[path = "recurrence/edits.rs"]
@@ -20,3 +22,5 @@ mod overrides;
 mod second_opinion;
 #[path = "recurrence/slow.rs"]
 mod slow;
+#[path = "recurrence/strict.rs"]
+mod strict;

@@ -134,6 +134,13 @@ fn every_rule_gives_what_engines_of_two_lineages_give() {
 fn what_the_rfc_has_no_meaning_for_is_refused_when_read_strictly() {
     let accepted = Case::of_kind("reject").into_iter().filter(|case| case.parse(Reading::Strict).is_ok());
     report(&accepted.map(|case| format!("{}: {}", case.id(), case.0["lines"])).collect::<Vec<_>>());
+    // Where it stands and why; `strict.rs` holds the words.
+    for case in Case::of_kind("reject") {
+        let refused = case.parse(Reading::Strict).unwrap_err();
+        let line = case.0["lines"][refused.line].as_str().unwrap();
+        let place = line.find(&refused.part).is_some_and(|at| at > 0) || line == "RRULE:";
+        assert!(place && !refused.why.is_empty(), "{}: {line}: {refused}", case.id());
+    }
 }
 
 #[test]

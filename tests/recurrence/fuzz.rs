@@ -127,6 +127,7 @@ fn follow(start: &Start, lines: &[String]) -> Result<(), TestCaseError> {
         (Ok(strict), Ok(lenient)) => {
             let (strict, lenient) = (strict.clone().work_max(3_000), lenient.clone().work_max(3_000));
             prop_assert_eq!(found(&strict), found(&lenient));
+            prop_assert!(lenient.notes().is_empty(), "noted, and not refused: {:?}", lenient.notes());
             lenient
         }
         (Err(refused), Ok(lenient)) => {

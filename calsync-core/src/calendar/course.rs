@@ -27,12 +27,12 @@ pub(super) struct Course {
 impl Course {
     pub(super) fn new(rule: Rule, first: First, zone: &Offsets) -> Self {
         let start = Start::of(first.wall.div_euclid(DAY) as i32);
-        let times = times(&rule, first.wall.rem_euclid(DAY) as u32, first.whole_days);
+        let times = times(&rule, first.wall.rem_euclid(DAY) as u32, first.whole_days());
         Self {
             start,
             first: first.wall,
             first_at: zone.at_wall(first.wall),
-            whole_days: first.whole_days,
+            whole_days: first.whole_days(),
             plain: plain(&rule, &start),
             fixed: fixed(&rule, &start).map(|days| days * times.len() as u64),
             times,

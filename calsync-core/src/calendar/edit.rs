@@ -11,6 +11,7 @@
 
 use super::civil::{Civil, DAY};
 use super::course::Course;
+use super::line::Line;
 use super::offsets::At;
 use super::overrides::{Override, Placed, Reach, RecurrenceSet, start_like};
 use super::rule::{Reading, Refused, Rule};
@@ -134,7 +135,7 @@ impl<T: Clone> RecurrenceSet<T> {
         }
         let at = self.series.zone.at(key);
         let halves = [Some(at.wall), self.series.zone.skipped_to(at)].into_iter().flatten().map(|wall| {
-            let halves = self.halves(at, First { wall, whole_days: self.series.first.whole_days })?;
+            let halves = self.halves(at, First { wall, ..self.series.first })?;
             Ok(halves.map(|(before, following)| (wall, before, following)))
         });
         let halves: Result<Vec<_>, EditRefused> = halves.collect();
@@ -202,8 +203,8 @@ impl<T: Clone> RecurrenceSet<T> {
         let whole_days = matches!(start, Start::Day(_));
         let mut lines = Vec::new();
         for text in self.lines.lines() {
-            let line = Line::of(text);
-            if line.is_rule {
+            let line = Line::of(text)?;
+            if line.is_rule() {
                 lines.push(text.clone());
                 continue;
             }
@@ -243,7 +244,7 @@ impl<T: Clone> RecurrenceSet<T> {
 
     fn moved(&self, slot: Slot, shift: i64, to: &Series) -> (At, Slot) {
         let at = to.zone.at_wall(self.series.zone.at(self.key(slot)).wall + shift);
-        (at, slot_of(at, to.first.whole_days))
+        (at, slot_of(at, to.first.whole_days()))
     }
 
     /// Another set, read and asked as this one is.
@@ -262,8 +263,8 @@ impl<T: Clone> RecurrenceSet<T> {
     fn halves(&self, slot: At, start: First) -> Result<Option<(Recurrence, Recurrence)>, EditRefused> {
         let (mut before, mut following) = (Vec::new(), Vec::new());
         for text in self.lines.lines() {
-            let line = Line::of(text);
-            if !line.is_rule {
+            let line = Line::of(text)?;
+            if !line.is_rule() {
                 let (mut early, mut late) = (Vec::new(), Vec::new());
                 for date in line.value.split(',') {
                     let (is_early, is_late) = match self.listed(&line, date)? {
@@ -278,7 +279,7 @@ impl<T: Clone> RecurrenceSet<T> {
                 }
                 for (half, dates) in [(&mut before, early), (&mut following, late)] {
                     if !dates.is_empty() {
-                        half.push(format!("{}:{}", line.head, dates.join(",")));
+                        half.push(format!("{}:{}", line.head(), dates.join(",")));
                     }
                 }
                 continue;
@@ -289,9 +290,10 @@ impl<T: Clone> RecurrenceSet<T> {
                 Rest::Nothing => before.push(text.clone()),
                 Rest::Other => return Ok(None),
                 Rest::Same(count) => {
-                    before.push(line.rule_with(&[("COUNT", None), ("UNTIL", Some(self.until_before(slot)))]));
+                    before
+                        .push(rule_with(&line, &[("COUNT", None), ("UNTIL", Some(self.until_before(slot)))]));
                     following.push(match count {
-                        Some(count) => line.rule_with(&[("COUNT", Some(count.to_string()))]),
+                        Some(count) => rule_with(&line, &[("COUNT", Some(count.to_string()))]),
                         None => text.clone(),
                     });
                 }
@@ -335,7 +337,7 @@ impl<T: Clone> RecurrenceSet<T> {
     /// What one date of a list means.
     fn listed(&self, line: &Line<'_>, date: &str) -> Result<Listed, EditRefused> {
         let mut set = Set::default();
-        let text = format!("{}:{date}", line.head);
+        let text = format!("{}:{date}", line.head());
         set.line(&text, self.series.first, &self.series.zone, &zone_of, Reading::Lenient)?;
         let left_out = set.left_out.first().map(|instant| self.series.zone.at(*instant));
         let at = set.dates.first().copied().or(left_out).map(Listed::At);
@@ -346,7 +348,7 @@ impl<T: Clone> RecurrenceSet<T> {
     /// The last moment before a slot, as UNTIL writes it.
     fn until_before(&self, slot: At) -> String {
         let before = At { instant: slot.instant - 1, wall: slot.wall - 1 };
-        let text = slot_of(before, self.series.first.whole_days).to_string();
+        let text = slot_of(before, self.series.first.whole_days()).to_string();
         match self.own.start {
             Start::Floating(_) => text.trim_end_matches('Z').to_owned(),
             _ => text,
@@ -371,45 +373,16 @@ enum Listed {
     Day(i64),
 }
 
-/// A line, taken apart as far as an edit needs it.
-struct Line<'a> {
-    /// What stands before the colon, mended where RDATE is called RRULE.
-    head: String,
-    name: String,
-    value: &'a str,
-    is_rule: bool,
-}
-
-impl<'a> Line<'a> {
-    fn of(text: &'a str) -> Self {
-        let (head, value) = text.trim().split_once(':').unwrap_or((text.trim(), ""));
-        let name = head.split(';').next().unwrap_or_default().trim().to_ascii_uppercase();
-        let is_rule = matches!(name.as_str(), "RRULE" | "EXRULE");
-        match value.split_once(':') {
-            // As in `set.rs`.
-            Some((inner, dates)) if name == "RRULE" && !value.to_ascii_uppercase().contains("FREQ=") => {
-                Self {
-                    head: format!("RDATE;{inner}"),
-                    name: "RDATE".to_owned(),
-                    value: dates,
-                    is_rule: false,
-                }
-            }
-            _ => Self { head: head.to_owned(), name, value, is_rule },
-        }
-    }
-
-    /// The rule with these parts said so, or not said; the others as they are.
-    fn rule_with(&self, said: &[(&str, Option<String>)]) -> String {
-        let is = |part: &str, name: &str| {
-            part.split_once('=').is_some_and(|(found, _)| found.trim().eq_ignore_ascii_case(name))
-        };
-        let kept = self.value.split(';').filter(|part| !part.trim().is_empty());
-        let kept = kept.filter(|part| !said.iter().any(|(name, _)| is(part, name)));
-        let added = said.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
-        let parts: Vec<String> = kept.map(str::to_owned).chain(added).collect();
-        format!("{}:{}", self.head, parts.join(";"))
-    }
+/// The rule with these parts said so, or not said; the others as they are.
+fn rule_with(line: &Line<'_>, said: &[(&str, Option<String>)]) -> String {
+    let is = |part: &str, name: &str| {
+        part.split_once('=').is_some_and(|(found, _)| found.trim().eq_ignore_ascii_case(name))
+    };
+    let kept = line.value.split(';').filter(|part| !part.trim().is_empty());
+    let kept = kept.filter(|part| !said.iter().any(|(name, _)| is(part, name)));
+    let added = said.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
+    let parts: Vec<String> = kept.map(str::to_owned).chain(added).collect();
+    format!("{}:{}", line.head(), parts.join(";"))
 }
 
 fn slot_of(at: At, whole_days: bool) -> Slot {

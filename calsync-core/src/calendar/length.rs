@@ -7,6 +7,7 @@
 use super::civil::DAY;
 use super::offsets::{At, Offsets};
 use chrono::Duration;
+use std::fmt;
 
 /// More than the calendar has, in days.
 const DAYS_MAX: i64 = 3_660_000;
@@ -75,12 +76,31 @@ impl Length {
         }
     }
 
+    /// Orders lengths: longer ones are later, and no two are alike.
+    pub(super) fn rank(self) -> (i64, i64) {
+        (self.most(), self.days)
+    }
+
     /// No occurrence lasts longer than this, in seconds.
     pub(super) fn most(self) -> i64 {
         match self.days {
             0 => self.seconds,
             // Clocks go back by a day at most.
             days => (days + 1) * DAY + self.seconds,
+        }
+    }
+}
+
+/// As a DURATION writes it: `P1DT3600S`, `PT0S`.
+impl fmt::Display for Length {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("P")?;
+        if self.days > 0 {
+            write!(f, "{}D", self.days)?;
+        }
+        match (self.days, self.seconds) {
+            (1.., 0) => Ok(()),
+            (_, seconds) => write!(f, "T{seconds}S"),
         }
     }
 }

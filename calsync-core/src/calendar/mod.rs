@@ -16,10 +16,12 @@
 //!
 //! A rule is read into a compact plan (`rule.rs`), walked on the wall clock by numbers and bit masks (`walk.rs`, `period.rs`, `days.rs`;
 //! by elapsed time where it steps by hours or less, `elapsed.rs`), resolved to instants by a table of its zone (`offsets.rs`), and
-//! merged with the other lines of its series (`set.rs`) and with what is changed (`overrides.rs`, `instances.rs`, `edit.rs`). The periods that a question looks at are bounded; the bound ends it with an
-//! error and never with a silent cut. What the lines are taken to mean, and what asking for a later part costs, is in
-//! [recurrence](crate::docs::recurrence).
+//! merged with the other lines of its series (`set.rs`) and with what is changed (`overrides.rs`, `instances.rs`, `edit.rs`). What is odd about a
+//! line is refused or noted (`odd.rs`); what two spellings have in common is one form (`canonical.rs`). The periods that a question looks at
+//! are bounded; the bound ends it with an error and never with a silent cut. What the lines are taken to mean, and what asking for a
+//! later part costs, is in [recurrence](crate::docs::recurrence).
 
+mod canonical;
 mod civil;
 mod course;
 mod days;
@@ -27,6 +29,8 @@ mod edit;
 mod elapsed;
 mod instances;
 mod length;
+mod line;
+mod odd;
 mod offsets;
 mod overrides;
 mod period;
@@ -37,16 +41,18 @@ mod series;
 mod set;
 mod walk;
 
+pub(crate) use canonical::canonical;
 pub use edit::{EditRefused, Orphans, Split};
 pub use instances::{Instance, Instances, Moment};
 pub use length::Length;
+pub(crate) use line::Line;
 pub(crate) use offsets::Offsets;
 pub use overrides::{Clock, Override, Placed, Reach, RecurrenceSet};
 pub use rule::{Note, Reading, Refused};
 pub use series::{Occurrence, Occurrences, Series, Start, Truncated, WORK_MAX};
 pub use walk::Gap;
 
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Recurrence, Slot, When};
 use chrono::{DateTime, Utc};
 
@@ -102,16 +108,30 @@ pub(crate) fn expand_from(
 }
 
 /// Whether a series has this slot.
-pub(crate) fn has_slot(when: &When, recurrence: &Recurrence, slot: Slot) -> bool {
+///
+/// # Errors
+/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a rule that cannot be read, [`ErrorKind::Limit`](crate::ErrorKind::Limit) where it
+/// cannot be told within the work of one question. Neither is a no: whoever deletes what has no slot has to know.
+pub(crate) fn has_slot(when: &When, recurrence: &Recurrence, slot: Slot) -> Result<bool> {
     let from = match slot {
         Slot::Date(date) => date.and_time(chrono::NaiveTime::MIN).and_utc(),
         Slot::Time(instant) => instant,
     };
-    let found = expand_from(when, recurrence, Some(from), from + chrono::Duration::seconds(1));
-    found.is_ok_and(|found| found.slots.contains(&slot))
+    let found = expand_from(when, recurrence, Some(from), from + chrono::Duration::seconds(1))?;
+    if found.slots.contains(&slot) {
+        return Ok(true);
+    }
+    if found.truncated {
+        return Err(Error::new(ErrorKind::Limit, "whether a series has this occurrence cannot be told")
+            .with("slot", slot)
+            .with("cause", Truncated)
+            .cure("Its rule names next to nothing, or has too many parts: make it plainer."));
+    }
+    Ok(false)
 }
 
-/// The last slot of a series that ends, if that can be told within the bound.
+/// The last slot of a series that ends; `None` for one that goes on, and where it takes more than [`OCCURRENCES_MAX`] occurrences, or the
+/// work of a question, to tell.
 pub fn last_slot(when: &When, recurrence: &Recurrence) -> Option<Slot> {
     let bounded = recurrence.is_empty()
         || recurrence.until().is_some()
@@ -120,8 +140,7 @@ pub fn last_slot(when: &When, recurrence: &Recurrence) -> Option<Slot> {
     if !bounded {
         return None;
     }
-    let far = DateTime::from_timestamp(4_102_444_800, 0)?; // 2100-01-01: what lasts longer has no end worth knowing
-    let expansion = expand(when, recurrence, far).ok()?;
+    let expansion = expand(when, recurrence, DateTime::<Utc>::MAX_UTC).ok()?;
     if expansion.truncated { None } else { expansion.slots.last().copied() }
 }
 
@@ -193,12 +212,53 @@ mod tests {
         let week =
             expand_from(&when, &daily, Some(from), from + chrono::Duration::days(7)).expect("readable");
         assert_eq!((week.slots.len(), week.truncated), (7, false));
-        assert!(has_slot(&when, &daily, Slot::Time(instant("2026-11-27T14:00:00Z"))));
-        assert!(!has_slot(&when, &daily, Slot::Time(instant("2026-11-27T13:00:00Z"))));
+        assert!(has_slot(&when, &daily, Slot::Time(instant("2026-11-27T14:00:00Z"))).expect("told"));
+        assert!(!has_slot(&when, &daily, Slot::Time(instant("2026-11-27T13:00:00Z"))).expect("told"));
         assert!(
             expand(&when, &daily, from).expect("readable").truncated,
             "36,000 are more than one asks for"
         );
+    }
+
+    fn at_nine(start: &str) -> When {
+        let zone = Zone::new("America/New_York").expect("known");
+        When::timed(start.parse().expect("a time"), chrono::Duration::hours(1), &zone).expect("resolves")
+    }
+
+    /// The last one is the last one that the iterator gives, however far away it is, or none is named.
+    #[test]
+    fn the_last_slot_is_the_last_one_or_is_not_told() {
+        for (line, last) in [
+            ("RRULE:FREQ=YEARLY;UNTIL=21500101T000000Z", Some("21491127T140000Z")),
+            ("RRULE:FREQ=YEARLY;COUNT=200", Some("22251127T140000Z")),
+            ("RRULE:FREQ=DAILY;COUNT=10000", Some("20540413T130000Z")),
+            ("RRULE:FREQ=DAILY;COUNT=10001", None),
+            ("RRULE:FREQ=DAILY;UNTIL=21500101T000000Z", None),
+            ("RRULE:FREQ=YEARLY", None),
+            ("RRULE:FREQ=DAILY;BYYEARDAY=366;BYMONTHDAY=1;COUNT=2", None),
+        ] {
+            let lines = Recurrence::new(vec![line.to_owned()]);
+            let found = last_slot(&at_nine("2026-11-27T09:00:00"), &lines).map(|slot| slot.to_string());
+            assert_eq!(found.as_deref(), last, "{line}");
+            if let Some(last) = last {
+                let series = Series::of(&at_nine("2026-11-27T09:00:00"), &lines).expect("readable");
+                let walked = series.occurrences().last().expect("there is one").expect("within the work");
+                assert_eq!(walked.slot().to_string(), last, "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn that_it_cannot_be_told_whether_a_slot_is_there_is_no_answer_that_it_is_not() {
+        let slot = Slot::Time("2026-12-31T14:00:00Z".parse().expect("an instant"));
+        for (line, kind) in [
+            ("RRULE:FREQ=DAILY;BYYEARDAY=366;BYMONTHDAY=1", ErrorKind::Limit),
+            ("RRULE:RSCALE=HEBREW;FREQ=DAILY", ErrorKind::Invalid),
+        ] {
+            let lines = Recurrence::new(vec![line.to_owned()]);
+            let error = has_slot(&at_nine("2026-11-27T09:00:00"), &lines, slot).expect_err(line);
+            assert_eq!(error.kind(), kind, "{error}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The older release is the one inside chrono-tz (2025b), read hour by hour; nothing else of that crate is asked.
 
 use super::offsets::Offsets;
+use super::overrides::Clock;
 use super::rule::Reading;
 use super::series::{Series, WORK_MAX};
 use super::set::{First, Set};
@@ -56,7 +57,7 @@ fn older(zone: Tz) -> Offsets {
 
 fn instants(lines: &[&str], zone: &Arc<Offsets>) -> BTreeSet<i64> {
     let start: NaiveDateTime = "2024-03-10T02:30:00".parse().expect("a wall time");
-    let first = First { wall: start.and_utc().timestamp(), whole_days: false };
+    let first = First { wall: start.and_utc().timestamp(), clock: Clock::Zoned };
     let set = Set::parse(lines.iter().copied(), first, zone, &|_| None, Reading::Strict).expect("readable");
     let (zone, gap, work_max) = (Arc::clone(zone), Gap::default(), WORK_MAX);
     let series = Series { first, zone, set, gap, work_max, until_midnight: false };

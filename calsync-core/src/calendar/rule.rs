@@ -76,6 +76,21 @@ pub(super) enum Freq {
     Yearly,
 }
 
+impl Freq {
+    /// As FREQ names it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Secondly => "SECONDLY",
+            Self::Minutely => "MINUTELY",
+            Self::Hourly => "HOURLY",
+            Self::Daily => "DAILY",
+            Self::Weekly => "WEEKLY",
+            Self::Monthly => "MONTHLY",
+            Self::Yearly => "YEARLY",
+        }
+    }
+}
+
 /// A date or time as recurrence lines write it, before a zone gives it a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stamp {
@@ -128,7 +143,7 @@ pub(super) struct Rule {
 }
 
 /// Days of the week as BYDAY and WKST name them.
-const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
+pub(super) const WEEKDAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 
 impl Rule {
     /// Reads the value of a line, what stands behind its colon.
@@ -307,16 +322,9 @@ impl Rule {
 }
 
 fn freq(text: &str) -> Option<Freq> {
-    Some(match text.to_ascii_uppercase().as_str() {
-        "SECONDLY" => Freq::Secondly,
-        "MINUTELY" => Freq::Minutely,
-        "HOURLY" => Freq::Hourly,
-        "DAILY" => Freq::Daily,
-        "WEEKLY" => Freq::Weekly,
-        "MONTHLY" => Freq::Monthly,
-        "YEARLY" => Freq::Yearly,
-        _ => return None,
-    })
+    use Freq::{Daily, Hourly, Minutely, Monthly, Secondly, Weekly, Yearly};
+    let all = [Secondly, Minutely, Hourly, Daily, Weekly, Monthly, Yearly];
+    all.into_iter().find(|freq| freq.name().eq_ignore_ascii_case(text))
 }
 
 fn weekday(text: &str) -> Option<u8> {

@@ -60,7 +60,7 @@ impl Series {
         reading: Reading,
     ) -> std::result::Result<Self, Refused> {
         let zone = start.offsets()?;
-        let first = First { wall: start.wall(), whole_days: matches!(start, Start::Day(_)) };
+        let first = First { wall: start.wall(), clock: start.clock() };
         let set = Set::parse(lines, first, &zone, &zone_of, reading)?;
         Ok(Self { first, zone, set, gap: Gap::default(), work_max: WORK_MAX, until_midnight: false })
     }
@@ -97,7 +97,7 @@ impl Series {
     pub fn until_midnight(mut self) -> Self {
         self.until_midnight = true;
         let courses = self.set.rules.iter_mut().chain(&mut self.set.exceptions);
-        for course in courses.filter(|_| !self.first.whole_days) {
+        for course in courses.filter(|_| !self.first.whole_days()) {
             if let Some(Stamp::Day(day)) = course.rule.until {
                 course.rule.until = Some(Stamp::Wall(i64::from(day) * DAY));
             }
@@ -122,7 +122,7 @@ impl Series {
     }
 
     pub(super) fn walk_from(&self, from: i64) -> Occurrences<'_> {
-        Occurrences { merged: self.merged(from, self.work_max), whole_days: self.first.whole_days }
+        Occurrences { merged: self.merged(from, self.work_max), whole_days: self.first.whole_days() }
     }
 
     pub(super) fn merged(&self, from: i64, work: u64) -> Merged<'_> {

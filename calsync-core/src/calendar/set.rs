@@ -6,11 +6,15 @@
 use super::civil::DAY;
 use super::course::Course;
 use super::length::Length;
+use super::line::Line;
+use super::odd::Odd;
 use super::offsets::{At, Offsets};
+use super::overrides::Clock;
 use super::rule::{Note, Reading, Refused, Rule, Stamp, stamp};
 use super::series::Truncated;
 use super::walk::{Gap, Step, Walk};
 use chrono::Duration;
+use std::cmp::Reverse;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -19,8 +23,15 @@ use std::sync::Arc;
 pub(super) struct First {
     /// The wall time, in seconds from 1 January 1970; of a whole day its midnight.
     pub(super) wall: i64,
+    /// What its times mean.
+    pub(super) clock: Clock,
+}
+
+impl First {
     /// Whether the series is one of whole days.
-    pub(super) whole_days: bool,
+    pub(super) fn whole_days(&self) -> bool {
+        self.clock == Clock::Days
+    }
 }
 
 /// The zone of a property whose dates are in another one than the series.
@@ -63,7 +74,8 @@ impl Set {
         }
         set.dates.sort_unstable();
         set.dates.dedup();
-        set.lengths.sort_by_key(|(at, _)| *at);
+        // Of several lengths in one slot the longest counts, in whatever order they are listed.
+        set.lengths.sort_by_key(|(at, length)| (*at, Reverse(length.rank())));
         set.lengths.dedup_by_key(|(at, _)| *at);
         set.left_out.sort_unstable();
         set.left_out.dedup();
@@ -81,65 +93,61 @@ impl Set {
         zones: Zones<'_>,
         reading: Reading,
     ) -> Result<(), Refused> {
-        let text = text.trim();
-        let (head, value) =
-            text.split_once(':').ok_or_else(|| Refused::new(text, "a line without a colon"))?;
-        let mut words = head.split(';');
-        let name = words.next().unwrap_or_default().trim().to_ascii_uppercase();
-        let parameters: Vec<(&str, &str)> = words.filter_map(|word| word.split_once('=')).collect();
-        match name.as_str() {
-            // Google has been seen to give `RRULE:DATE;TZID=Europe/Warsaw:2023…` where RDATE is meant.
-            "RRULE" if reading == Reading::Lenient && is_list(value) => {
-                self.notes.push(Note::new(text, "a list of dates, whatever its name"));
-                self.line(&format!("RDATE;{value}"), first, zone, zones, reading)?;
-            }
+        let mut odd = Odd { reading, notes: &mut self.notes };
+        let line = odd.line(text)?;
+        match line.name.as_str() {
             "RRULE" | "EXRULE" => {
-                let course = Course::new(Rule::parse(value, reading, &mut self.notes)?, first, zone);
-                match name.as_str() {
+                let rule = Rule::parse(line.value, reading, odd.notes)?;
+                odd.rule(&rule, line.value, first)?;
+                let course = Course::new(rule, first, zone);
+                match line.name.as_str() {
                     "RRULE" => self.rules.push(course),
                     _ => self.exceptions.push(course),
                 }
+                Ok(())
             }
-            "RDATE" | "EXDATE" => {
-                let own = parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case("TZID"));
-                let own = match own {
-                    Some((_, name)) => Some(
-                        zones(name.trim_matches('"'))
-                            .ok_or_else(|| Refused::new(name, "an unknown time zone"))?,
-                    ),
-                    None => None,
-                };
-                let own = own.as_deref().unwrap_or(zone);
-                for date in value.split(',') {
-                    let (begin, end) = date.split_once('/').map_or((date, None), |(b, e)| (b, Some(e)));
-                    let read = stamp(begin.trim()).ok_or_else(|| Refused::new(date, "no date or time"))?;
-                    self.date(read, name == "RDATE", first, zone, own);
-                    let Some(end) = end else { continue };
-                    match (period(read, end.trim(), own), self.dates.last()) {
-                        (None, _) if reading == Reading::Strict => {
-                            return Err(Refused::new(date, "no period of time"));
-                        }
-                        (None, _) => self.notes.push(Note::new(date, "only its start counts")),
-                        (Some(length), Some(at)) if name == "RDATE" => {
-                            self.lengths.push((at.instant, length));
-                        }
-                        _ => {}
-                    }
-                }
+            "RDATE" | "EXDATE" => self.list(&line, first, zone, zones, reading),
+            _ => Err(Refused::new(&line.head(), "a line that says nothing about recurrence")),
+        }
+    }
+
+    fn list(
+        &mut self,
+        line: &Line<'_>,
+        first: First,
+        zone: &Offsets,
+        zones: Zones<'_>,
+        reading: Reading,
+    ) -> Result<(), Refused> {
+        let added = line.name == "RDATE";
+        let own = match line.parameter("TZID") {
+            Some(name) => Some(zones(name).ok_or_else(|| Refused::new(name, "an unknown time zone"))?),
+            None => None,
+        };
+        let in_zone = own.is_some();
+        let own = own.as_deref().unwrap_or(zone);
+        let mut dates = Odd { reading, notes: &mut self.notes }.dates(line, first, in_zone)?;
+        for date in line.value.split(',') {
+            let (begin, end) = date.split_once('/').map_or((date, None), |(b, e)| (b, Some(e)));
+            let read = stamp(begin.trim()).ok_or_else(|| Refused::new(date, "no date or time"))?;
+            let length = end.map(|end| period(read, end.trim(), own));
+            dates.judge(date, read, length, &mut Odd { reading, notes: &mut self.notes })?;
+            self.date(read, added, first, zone, own);
+            if let (true, Some(Some(length)), Some(at)) = (added, length, self.dates.last()) {
+                self.lengths.push((at.instant, length));
             }
-            _ => return Err(Refused::new(head, "a line that says nothing about recurrence")),
         }
         Ok(())
     }
 
     fn date(&mut self, read: Stamp, added: bool, first: First, zone: &Offsets, own: &Offsets) {
         let at = match read {
-            Stamp::Day(day) if first.whole_days => {
+            Stamp::Day(day) if first.whole_days() => {
                 At { instant: i64::from(day) * DAY, wall: i64::from(day) * DAY }
             }
             Stamp::Day(day) if added => zone.at_wall(i64::from(day) * DAY + first.wall.rem_euclid(DAY)),
             Stamp::Day(day) => return self.days_left_out.push(day.into()),
-            Stamp::Wall(wall) | Stamp::Utc(wall) if first.whole_days => {
+            Stamp::Wall(wall) | Stamp::Utc(wall) if first.whole_days() => {
                 let day = wall.div_euclid(DAY) * DAY;
                 At { instant: day, wall: day }
             }
@@ -253,7 +261,7 @@ impl Set {
 }
 
 /// How long a period lasts: what stands behind its slash is its end or its duration (section 3.3.9).
-fn period(begin: Stamp, end: &str, zone: &Offsets) -> Option<Length> {
+pub(super) fn period(begin: Stamp, end: &str, zone: &Offsets) -> Option<Length> {
     let instant = |stamp: Stamp| match stamp {
         Stamp::Day(_) => None,
         Stamp::Wall(wall) => Some(zone.at_wall(wall).instant),
@@ -263,11 +271,6 @@ fn period(begin: Stamp, end: &str, zone: &Offsets) -> Option<Length> {
         Some(end) => Some(Length::exactly(Duration::seconds(instant(end)? - instant(begin)?))),
         None => Length::parse(end),
     }
-}
-
-/// Whether the value of a rule is a list of dates with their parameters.
-fn is_list(value: &str) -> bool {
-    value.contains(':') && !value.to_ascii_uppercase().contains("FREQ=")
 }
 
 /// How many occurrences are found ahead.

@@ -317,6 +317,7 @@ impl Appointments {
                 let Some(occurrence) = &child.occurrence else { continue };
                 // One that its series no longer has is shown by neither side.
                 if calendar::has_slot(&appointment.when, &appointment.recurrence, occurrence.slot)
+                    .map_err(|error| error.with("record", &record.id))?
                     && let Ok(appointment) = self.at_slot(record, child.fields.as_ref(), occurrence.slot)
                 {
                     add(&child.id, child.occurrence.clone(), appointment)?;
@@ -430,7 +431,8 @@ fn raw_diff(before: &Fields, after: &Fields) -> BTreeSet<Unit> {
 fn has_slot(series: &Record, slot: Slot) -> Result<bool> {
     let when = series.fields.as_ref().and_then(|fields| fields.get("when"));
     let (when, recurrence) = read_when(when.unwrap_or(&serde_json::Value::Null))?;
-    Ok(!recurrence.is_empty() && calendar::has_slot(&when, &recurrence, slot))
+    Ok(!recurrence.is_empty()
+        && calendar::has_slot(&when, &recurrence, slot).map_err(|error| error.with("record", &series.id))?)
 }
 
 /// The lines of a series before a slot, and the series that starts in it.

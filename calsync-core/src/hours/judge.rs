@@ -97,7 +97,9 @@ fn moved(
             Changed::Gone => None,
         })
         .filter(|visit| {
-            window.contains(&visit.start) && has_slot(&series.when, &series.recurrence, visit.slot)
+            // Where it cannot be told whether it is there, what somebody wrote there is.
+            window.contains(&visit.start)
+                && has_slot(&series.when, &series.recurrence, visit.slot).unwrap_or(true)
         })
         .collect();
     found.sort_by_key(|visit| (visit.start, visit.slot));

@@ -38,7 +38,9 @@ pub fn canonical(unit: &str, value: Option<&Value>) -> Option<Value> {
             let lines = when.remove("recurrence");
             let lines: Vec<String> = lines.and_then(|l| serde_json::from_value(l).ok()).unwrap_or_default();
             if !lines.is_empty() {
-                when.insert("recurrence".into(), Recurrence::new(lines).canonical().into());
+                // Whole days have no zone (as `Appointment` writes them).
+                let whole_days = !when.contains_key("zone");
+                when.insert("recurrence".into(), Recurrence::new(lines).canonical(whole_days).into());
             }
             if when.get("end_zone") == when.get("zone") {
                 when.remove("end_zone");

@@ -54,7 +54,7 @@ impl Candidate {
         let text = |unit: &str| fields.get(unit).and_then(|value| value.as_str()).unwrap_or_default();
         let title = text("summary").split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
         let mut parts = vec![title, start, end];
-        parts.extend(recurrence.canonical());
+        parts.extend(recurrence.canonical(matches!(when, When::AllDay { .. })));
         let organizer = super::observe::organizer(fields);
         let own = calendar.as_str().to_lowercase();
         let guests = fields.iter().filter_map(|(unit, _)| unit.as_str().strip_prefix("attendee/"));

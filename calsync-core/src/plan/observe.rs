@@ -161,7 +161,7 @@ fn pair<'a>(
     };
     // Cut off once when the series was shortened, and part of it again: whatever is there now is not what was agreed on.
     let back = slot.zip(series).zip(item).is_some_and(|((slot, series), item)| {
-        item.no_such_slot() && has_slot(series.remote.fields.as_ref(), slot)
+        item.no_such_slot() && has_slot(series.remote.fields.as_ref(), slot) == Some(true)
     });
     let item = item.filter(|_| !back);
     let found_back = item.is_some_and(|item| matches!(item.seen, Seen::Looked(_)));
@@ -366,12 +366,13 @@ fn lacked_here(series: &Pair<'_>, slot: Slot) -> bool {
     let Some((here, there)) = series.local.fields.as_ref().zip(series.remote.fields.as_ref()) else {
         return false;
     };
-    rule(there) == rule(&series.base_fields()) && !has_slot(Some(here), slot)
+    rule(there) == rule(&series.base_fields()) && has_slot(Some(here), slot) == Some(false)
 }
 
-fn has_slot(series: Option<&Fields>, slot: Slot) -> bool {
-    let when = series.and_then(|fields| fields.get("when")).map(read_when);
-    matches!(when, Some(Ok((when, recurrence))) if crate::calendar::has_slot(&when, &recurrence, slot))
+/// `None` where it cannot be told: then nothing is decided by it.
+fn has_slot(series: Option<&Fields>, slot: Slot) -> Option<bool> {
+    let (when, recurrence) = read_when(series?.get("when")?).ok()?;
+    crate::calendar::has_slot(&when, &recurrence, slot).ok()
 }
 
 /// What a series puts into a slot: its own values, moved there, without the rule.
