@@ -55,3 +55,5 @@ mod splits;
 mod times;
 #[path = "failures/wire.rs"]
 mod wire;
+#[path = "failures/zones.rs"]
+mod zones;

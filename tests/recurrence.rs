@@ -16,6 +16,8 @@ mod corpus;
 mod edits;
 #[path = "recurrence/fuzz.rs"]
 mod fuzz;
+#[path = "recurrence/google.rs"]
+mod google;
 #[path = "recurrence/overrides.rs"]
 mod overrides;
 #[path = "recurrence/second_opinion.rs"]

@@ -81,6 +81,7 @@ mod scope;
 mod secret;
 pub mod store;
 mod zone;
+mod zone_links;
 mod zone_windows;
 
 pub use binding::Binding;

@@ -45,6 +45,13 @@ impl Zone {
         &self.0
     }
 
+    /// The other name of this zone, where it was renamed: the one before, or the one since (`Europe/Kyiv`, `Europe/Kiev`). Both mean the
+    /// same clocks; a service whose zone data is older knows one of them only.
+    pub fn other_name(&self) -> Option<Self> {
+        let other = crate::zone_links::other(self.as_str())?;
+        Self::new(other).ok()
+    }
+
     /// What the clocks of this zone show at `instant`.
     ///
     /// # Errors

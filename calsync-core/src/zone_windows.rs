@@ -4,12 +4,19 @@
 //! The table is the default territory ("001") of the Unicode CLDR file `windowsZones.xml` (Unicode License v3); a name that
 //! it lacks stays unknown, never guessed.
 
-/// The IANA name for a Windows zone name, whatever its case.
+/// The IANA name for a Windows zone name, whatever its case. Outlook counts definitions of one zone within a file, `Eastern Standard Time 1`:
+/// such a number says nothing.
 pub(crate) fn iana(windows: &str) -> Option<&'static str> {
-    let at = TABLE
-        .binary_search_by(|(name, _)| name.to_ascii_lowercase().cmp(&windows.to_ascii_lowercase()))
-        .ok()?;
-    Some(TABLE[at].1)
+    let find = |wanted: &str| {
+        let wanted = wanted.to_ascii_lowercase();
+        let at = TABLE.binary_search_by(|(name, _)| name.to_ascii_lowercase().cmp(&wanted)).ok()?;
+        Some(TABLE[at].1)
+    };
+    find(windows).or_else(|| {
+        let (name, number) = windows.rsplit_once(' ')?;
+        let counted = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        if counted { find(name) } else { None }
+    })
 }
 
 static TABLE: &[(&str, &str)] = &[
@@ -159,6 +166,22 @@ static TABLE: &[(&str, &str)] = &[
 
 #[cfg(test)]
 mod tests {
+    /// The number of `Russia Time Zone 3` is part of its name.
+    #[test]
+    fn a_number_that_counts_definitions_is_passed_over() {
+        for (name, zone) in [
+            ("Eastern Standard Time 1", Some("America/New_York")),
+            ("w. europe standard time 12", Some("Europe/Berlin")),
+            ("Russia Time Zone 3", Some("Europe/Samara")),
+            ("Eastern Standard Time 1 2", None),
+            ("Eastern Standard Time one", None),
+            ("Eastern Standard Time ", None),
+            ("Nowhere Standard Time 1", None),
+        ] {
+            assert_eq!(super::iana(name), zone, "{name}");
+        }
+    }
+
     #[test]
     fn the_table_is_sorted_and_every_zone_in_it_exists() {
         assert!(super::TABLE.is_sorted_by_key(|(name, _)| name.to_ascii_lowercase()));

@@ -11,7 +11,7 @@
 use crate::STAMP;
 use calsync_core::model::appointment::{PROVIDER_OWNED, read_when};
 use calsync_core::model::{Attendee, Fields, Unit, When, ZonedTime};
-use calsync_core::{Error, ErrorKind, OperationId, RemoteId, Result};
+use calsync_core::{Error, ErrorKind, OperationId, RemoteId, Result, Zone};
 use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -34,6 +34,26 @@ pub(crate) struct Body(Map<String, Value>);
 impl Body {
     pub(crate) fn json(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// The same with zones by their other names, where they have one: for when Google knows the other one only.
+    pub(crate) fn with_other_zones(&self) -> Option<Self> {
+        let mut body = self.0.clone();
+        let mut renamed = Vec::new();
+        for edge in ["start", "end"] {
+            let name = body.get_mut(edge).and_then(|edge| edge.get_mut("timeZone"));
+            let Some(Value::String(name)) = name else { continue };
+            let Some(other) = Zone::new(name).ok().and_then(|zone| zone.other_name()) else { continue };
+            renamed.push((format!("TZID={name}:"), format!("TZID={other}:")));
+            *name = other.to_string();
+        }
+        for line in body.get_mut("recurrence").and_then(Value::as_array_mut).into_iter().flatten() {
+            let Value::String(line) = line else { continue };
+            for (before, after) in &renamed {
+                *line = line.replacen(before, after, 1);
+            }
+        }
+        if renamed.is_empty() { None } else { Some(Self(body)) }
     }
 
     /// Whether Google has to be told that attachments are meant.
@@ -171,7 +191,9 @@ impl Body {
         self.0.insert("end".into(), end);
         match form {
             _ if !recurrence.is_empty() => {
-                self.0.insert("recurrence".into(), json!(recurrence.lines()));
+                // Google bounds the lines of a series (gdata-provider #713), and EXDATEs repeat when several hands add them.
+                let once = recurrence.each_once(matches!(when, When::AllDay { .. }));
+                self.0.insert("recurrence".into(), json!(once.lines()));
             }
             // A series that became a single event says so; an occurrence has no rule to take away.
             Form::Patch { occurrence: false } => {

@@ -9,6 +9,7 @@ use crate::auth::refusal::no_such_user;
 use crate::call::{DeleteEvent, GetCalendar, GetEvent, InsertEvent, ListEvents, PatchEvent};
 use crate::decode::{self, CalendarFacts};
 use crate::encode::Body;
+use crate::wire::error::names_an_unknown_zone;
 use async_trait::async_trait;
 use calsync_core::http::{Call, Sender};
 use calsync_core::model::{Fields, RemoteOccurrence, RemoteRecord, Slot, State, Writable};
@@ -170,15 +171,28 @@ impl Google {
         let event = match &write.action {
             WriteAction::Create { id, fields } => {
                 let body = self.body(target, id, Body::create(id, operation, &self.project(fields)))?;
-                let call = InsertEvent { calendar, event: id, body: &body, mail };
-                self.send(&call, target, Some(id), effort).await?
+                let insert = |body| InsertEvent { calendar, event: id, body, mail };
+                match self.send(&insert(&body), target, Some(id), effort).await {
+                    Err(error) => {
+                        let body = by_other_zones(&body, error)?;
+                        self.send(&insert(&body), target, Some(id), effort).await?
+                    }
+                    Ok(event) => event,
+                }
             }
             WriteAction::Update { id, revision, units, fields, revive } => {
                 let fields = self.project(fields);
                 let encode = if *revive { Body::revive } else { Body::patch };
                 let body = self.body(target, id, encode(id, operation, units, &fields))?;
-                let call = PatchEvent { calendar, event: id, revision: revision.as_ref(), body: &body, mail };
-                self.send(&call, target, Some(id), effort).await?
+                let revision = revision.as_ref();
+                let patch = |body| PatchEvent { calendar, event: id, revision, body, mail };
+                match self.send(&patch(&body), target, Some(id), effort).await {
+                    Err(error) => {
+                        let body = by_other_zones(&body, error)?;
+                        self.send(&patch(&body), target, Some(id), effort).await?
+                    }
+                    Ok(event) => event,
+                }
             }
             WriteAction::Delete { id, revision } => {
                 let call = DeleteEvent { calendar, event: id, revision: revision.as_ref(), mail };
@@ -305,6 +319,16 @@ fn split_token(token: &PageToken) -> Result<(u32, Option<&str>)> {
 /// The transport gave up on the size, which fewer events mend; a run whose time is up says that it will be tried again.
 fn too_large(error: &Error) -> bool {
     error.kind() == ErrorKind::Limit && error.retry() == Retry::Never
+}
+
+/// What to ask with once more where Google does not know a zone by its name, but may by another: new names reach it months later
+/// (OutlookGoogleCalendarSync, `HandleAPIlimits`). Nothing was written, so asking again makes nothing twice.
+///
+/// # Errors
+/// The refusal, where it is another one or the zone has one name only.
+fn by_other_zones(body: &Body, refused: Error) -> Result<Body> {
+    let other = if names_an_unknown_zone(&refused) { body.with_other_zones() } else { None };
+    other.ok_or(refused)
 }
 
 /// A record of which nothing is left but that it was deleted.

@@ -40,6 +40,27 @@ pub(crate) fn canonical<'a>(lines: impl IntoIterator<Item = &'a str>, whole_days
     set.into_iter().collect()
 }
 
+/// The lines as they are written, but for dates that a line before them, or they themselves, list already.
+pub(crate) fn each_once<'a>(lines: impl IntoIterator<Item = &'a str>, whole_days: bool) -> Vec<String> {
+    let (mut seen, mut kept) = (BTreeSet::new(), Vec::new());
+    for text in lines {
+        let list = Line::of(text).ok().filter(|line| matches!(line.name.as_str(), "RDATE" | "EXDATE"));
+        let Some(line) = list else {
+            kept.push(text.to_owned());
+            continue;
+        };
+        let dates: Vec<&str> = (line.value.split(',').zip(dates(&line, whole_days)))
+            .filter_map(|(date, canonical)| seen.insert(canonical).then_some(date))
+            .collect();
+        if dates.len() == line.value.split(',').count() {
+            kept.push(text.to_owned());
+        } else if !dates.is_empty() {
+            kept.push(format!("{}:{}", line.head(), dates.join(",")));
+        }
+    }
+    kept
+}
+
 /// The dates of a list, a line each.
 fn dates(line: &Line<'_>, whole_days: bool) -> Vec<String> {
     let named = line.parameter("TZID");

@@ -41,7 +41,7 @@ mod series;
 mod set;
 mod walk;
 
-pub(crate) use canonical::canonical;
+pub(crate) use canonical::{canonical, each_once};
 pub use edit::{EditRefused, Orphans, Split};
 pub use instances::{Instance, Instances, Moment};
 pub use length::Length;

@@ -42,6 +42,12 @@ pub fn canonical(unit: &str, value: Option<&Value>) -> Option<Value> {
                 let whole_days = !when.contains_key("zone");
                 when.insert("recurrence".into(), Recurrence::new(lines).canonical(whole_days).into());
             }
+            // A zone that was renamed is the same zone (Google may know one of its names only).
+            for zone in ["zone", "end_zone"] {
+                if let Some(Value::String(name)) = when.get_mut(zone) {
+                    *name = crate::zone_links::newer(name).to_owned();
+                }
+            }
             if when.get("end_zone") == when.get("zone") {
                 when.remove("end_zone");
             }
@@ -114,6 +120,11 @@ mod tests {
             "reminders",
             json!([{"method": "popup", "minutes": 5}, {"method": "email", "minutes": 0}]),
             json!([{"method": "email", "minutes": 0}, {"method": "popup", "minutes": 5}]),
+        );
+        same(
+            "when",
+            json!({"start": "x", "zone": "Europe/Kyiv", "end_zone": "Europe/Kiev"}),
+            json!({"start": "x", "zone": "Europe/Kiev"}),
         );
         same(
             "when",

@@ -36,6 +36,13 @@ impl Recurrence {
         calendar::canonical(self.lines.iter().map(String::as_str), whole_days)
     }
 
+    /// The lines as they are written, with each date of a list once: services bound how much an event may carry. What no list repeats is
+    /// not touched.
+    #[must_use]
+    pub fn each_once(&self, whole_days: bool) -> Self {
+        Self { lines: calendar::each_once(self.lines.iter().map(String::as_str), whole_days) }
+    }
+
     /// The last moment the rule itself can reach, if it says one: the largest UNTIL, when every rule has one.
     pub fn until(&self) -> Option<Slot> {
         let mut last = None;
@@ -102,6 +109,27 @@ mod tests {
             &["RRULE:DATE;TZID=Europe/Warsaw:20261102T090000"],
             &["RDATE;TZID=Europe/Warsaw:20261102T090000"],
         );
+    }
+
+    #[test]
+    fn dates_that_are_listed_twice_are_written_once_and_the_rest_as_it_is() {
+        let written = lines(&[
+            "RRULE:INTERVAL=1;FREQ=DAILY",
+            "EXDATE;TZID=Europe/Berlin:20261103T090000,20261104T090000,20261103T090000",
+            "exdate:20261103T080000Z",
+            "EXDATE;X-A=1:20261105T080000Z",
+        ]);
+        let once = written.each_once(false);
+        assert_eq!(
+            once.lines(),
+            [
+                "RRULE:INTERVAL=1;FREQ=DAILY",
+                "EXDATE;TZID=Europe/Berlin:20261103T090000,20261104T090000",
+                "EXDATE;X-A=1:20261105T080000Z",
+            ]
+        );
+        assert_eq!(once.canonical(false), written.canonical(false));
+        assert_eq!(once.each_once(false), once);
     }
 
     #[test]

@@ -238,6 +238,11 @@ fn invalid(refusal: &Refusal) -> Error {
     Error::new(ErrorKind::Invalid, format!("Google refuses the event: {}", quiet(&refusal.message)))
 }
 
+/// Whether Google refused an event because it does not know the zone of its start or end.
+pub(crate) fn names_an_unknown_zone(error: &Error) -> bool {
+    error.kind() == ErrorKind::Invalid && error.to_string().contains("Invalid time zone definition")
+}
+
 fn later(error: Error, wait: Option<Duration>) -> Error {
     match wait {
         Some(wait) => error.after(wait),
