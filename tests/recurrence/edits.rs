@@ -216,13 +216,13 @@ fn both_halves_of_a_split_show_what_the_whole_showed() {
     for seed in 1..=rules {
         let chance = &mut Chance(seed ^ 0x5117);
         let drawn = Drawn::draw(chance);
-        let rule = drawn.text();
         let time = draw_start(chance);
         let start = match chance.below(3) {
             0 if drawn.freq < 4 => Start::Day(time.date()),
             0 | 1 => Start::Floating(time),
             _ => Start::Zoned(time, Zone::new(ZONES[chance.below(5) as usize]).unwrap()),
         };
+        let rule = drawn.text_for(&start);
         let own = Placed { start, length: Length::exactly(Duration::minutes(50)), value: 0 };
         let Ok(bare) =
             RecurrenceSet::new(own.clone(), Recurrence::new(vec![rule.clone()]), [], Reading::Lenient)

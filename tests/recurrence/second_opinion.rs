@@ -32,9 +32,9 @@ fn random_rules_give_what_the_rrule_crate_gives_where_it_is_right() {
             continue;
         }
         let start = draw_start(chance);
-        let text = rule.text();
-        let series =
-            Series::parse(&Start::Zoned(start, Zone::utc()), [text.as_str()], Reading::Strict).unwrap();
+        let ours_starts = Start::Zoned(start, Zone::utc());
+        let text = rule.text_for(&ours_starts);
+        let series = Series::parse(&ours_starts, [text.as_str()], Reading::Strict).unwrap();
         // Some never match, and are looked for until the work is spent.
         let Ok(ours) = series.occurrences().take(25).collect::<Result<Vec<_>, _>>() else { continue };
         let ours: Vec<_> = ours.iter().map(|found| found.instant().timestamp()).collect();

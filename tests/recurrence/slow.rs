@@ -1,12 +1,14 @@
 //! Random rules against a generator that walks day by day, or step by step, and asks of each whether the rule names it.
 //!
-//! It is slow and shares nothing with the expansion: each part of a rule is one question about one date, read off RFC 5545.
+//! It is slow and shares nothing with the expansion: each part of a rule is one question about one date, read off RFC 5545. Rules that step
+//! by hours and less are walked by elapsed time where there is a zone, each step read off the zone's clock. Both readings of a gap are
+//! asked, and whether the rule ends where COUNT or UNTIL says.
 //! `CALSYNC_RECURRENCE_RULES` says how many rules are made (300 by default), from seed `CALSYNC_RECURRENCE_SEED` on.
 
-use calsync_core::Zone;
-use calsync_core::calendar::{Reading, Series, Start};
+use calsync_core::calendar::{Gap, Reading, Series, Start};
 use calsync_core::model::ZonedTime;
-use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, Timelike, Utc};
+use calsync_core::{Wall, Zone};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveDateTime, NaiveTime, Timelike, Utc};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -14,8 +16,12 @@ const DAYS: [&str; 7] = ["MO", "TU", "WE", "TH", "FR", "SA", "SU"];
 const FREQS: [&str; 7] = ["YEARLY", "MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY", "SECONDLY"];
 pub(crate) const ZONES: [&str; 5] =
     ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca"];
+/// Seconds of a period, about.
+const UNITS: [i64; 7] = [365 * 86_400, 30 * 86_400, 7 * 86_400, 86_400, 3600, 60, 1];
 /// How many occurrences are compared.
 const COMPARED: usize = 40;
+/// How many more are walked to: a gap moves some out of their order.
+const AHEAD: usize = 60;
 
 /// Splitmix64.
 pub(crate) struct Chance(pub(crate) u64);
@@ -53,6 +59,8 @@ pub(crate) struct Drawn {
     pub(crate) freq: usize,
     pub(crate) interval: i64,
     pub(crate) count: Option<usize>,
+    /// Seconds from the start to UNTIL.
+    pub(crate) until: Option<i64>,
     week_start: u32,
     pub(crate) months: Vec<i64>,
     pub(crate) month_days: Vec<i64>,
@@ -107,7 +115,27 @@ impl Drawn {
         if rule.freq < 4 && rule.text().contains(";BY") && chance.one_in(4) {
             rule.places = chance.numbers(4, true);
         }
+        if rule.count.is_none() && chance.one_in(2) {
+            let period = UNITS[rule.freq] * rule.interval;
+            rule.until = Some(chance.below(25 * period as u64) as i64);
+        }
         rule
+    }
+
+    /// As text with its UNTIL, of the kind that goes with the start.
+    pub(crate) fn text_for(&self, start: &Start) -> String {
+        let Some(until) = self.until.map(Duration::seconds) else { return self.text() };
+        let until = match start {
+            Start::Day(day) => (*day + until).format("%Y%m%d").to_string(),
+            Start::Floating(time) => (*time + until).format("%Y%m%dT%H%M%S").to_string(),
+            Start::Zoned(time, zone) => (instant(*time, zone) + until).format("%Y%m%dT%H%M%SZ").to_string(),
+        };
+        format!("{};UNTIL={until}", self.text())
+    }
+
+    /// Whether it names times of the day, as no series of days may.
+    pub(crate) fn names_times(&self) -> bool {
+        self.freq > 3 || !(self.hours.is_empty() && self.minutes.is_empty() && self.seconds.is_empty())
     }
 
     pub(crate) fn text(&self) -> String {
@@ -222,16 +250,57 @@ impl Drawn {
         }
     }
 
-    /// The first occurrences on the wall clock; an empty list where none comes within the time that is walked.
-    fn walk(&self, start: NaiveDateTime) -> Vec<NaiveDateTime> {
-        let most = self.count.unwrap_or(COMPARED).min(COMPARED);
-        match self.freq {
-            ..4 => self.by_days(start, most),
-            _ => self.by_steps(start, most),
+    /// What is walked to from a start, before a gap, COUNT or UNTIL are thought of.
+    fn walk(&self, start: &Start) -> Walked {
+        let wanted = self.count.unwrap_or(COMPARED) + AHEAD;
+        match start {
+            Start::Day(day) => Walked::Walls(self.by_days(day.and_time(NaiveTime::MIN), wanted)),
+            Start::Zoned(time, zone) if self.freq > 3 => {
+                Walked::Instants(self.by_elapsed(*time, zone, wanted))
+            }
+            Start::Floating(time) if self.freq > 3 => Walked::Walls(self.by_steps(*time, wanted)),
+            Start::Floating(time) | Start::Zoned(time, _) => Walked::Walls(self.by_days(*time, wanted)),
         }
     }
 
-    fn by_days(&self, start: NaiveDateTime, most: usize) -> Vec<NaiveDateTime> {
+    /// The first occurrences in order, as instants, and whether those are all.
+    fn expected(&self, start: &Start, walked: &Walked, gap: Gap) -> (Vec<DateTime<Utc>>, bool) {
+        let begin = match start {
+            Start::Day(day) => day.and_time(NaiveTime::MIN),
+            Start::Floating(time) | Start::Zoned(time, _) => *time,
+        };
+        let (mut found, walked_to) = match (walked, start) {
+            (Walked::Instants(walked), _) => walked.clone(),
+            (Walked::Walls((walls, to)), Start::Zoned(_, zone)) => {
+                let there = walls.iter().filter(|wall| gap == Gap::Forward || exists(**wall, zone));
+                (there.map(|wall| instant(*wall, zone)).collect(), instant(*to, zone))
+            }
+            (Walked::Walls((walls, to)), _) => {
+                (walls.iter().map(NaiveDateTime::and_utc).collect(), to.and_utc())
+            }
+        };
+        let until = self.until.map(|until| match start {
+            Start::Day(_) => {
+                (begin + Duration::seconds(until)).date().and_hms_opt(23, 59, 59).unwrap().and_utc()
+            }
+            Start::Floating(_) => (begin + Duration::seconds(until)).and_utc(),
+            Start::Zoned(_, zone) => instant(begin, zone) + Duration::seconds(until),
+        });
+        let mut all = self.count.is_some_and(|count| found.len() >= count);
+        found.truncate(self.count.unwrap_or(usize::MAX));
+        if let Some(until) = until {
+            all = walked_to > until || found.iter().any(|found| *found > until);
+            found.retain(|found| *found <= until);
+        }
+        found.sort_unstable();
+        found.dedup();
+        all &= found.len() <= COMPARED;
+        found.truncate(COMPARED);
+        (found, all)
+    }
+
+    /// So many on the wall clock, and up to where all were found.
+    fn by_days(&self, start: NaiveDateTime, most: usize) -> (Vec<NaiveDateTime>, NaiveDateTime) {
         let or = |list: &[i64], own: u32| if list.is_empty() { vec![own.into()] } else { list.to_vec() };
         let (hours, minutes) = (or(&self.hours, start.hour()), or(&self.minutes, start.minute()));
         let seconds = or(&self.seconds, start.second());
@@ -259,8 +328,9 @@ impl Drawn {
             }
             day += Duration::days(1);
         }
+        let to = found.get(most - 1).copied().unwrap_or(day.and_time(NaiveTime::MIN) - Duration::days(400));
         found.truncate(most);
-        found
+        (found, to)
     }
 
     fn placed(&self, list: Vec<NaiveDateTime>) -> Vec<NaiveDateTime> {
@@ -275,41 +345,91 @@ impl Drawn {
             .collect()
     }
 
-    fn by_steps(&self, start: NaiveDateTime, most: usize) -> Vec<NaiveDateTime> {
-        let unit = [3600, 60, 1][self.freq - 4];
+    /// What a step has, which is at this time of the clock, as seconds from it; nothing where it does not meet the rule.
+    fn of_step(&self, time: NaiveDateTime, start: NaiveDateTime) -> Vec<i64> {
         let has = |list: &[i64], value: u32| list.is_empty() || list.contains(&value.into());
-        let mut found = Vec::new();
-        let mut time = start;
+        let met = self.names(time.date(), start.date())
+            && has(&self.hours, time.hour())
+            && (self.freq < 5 || has(&self.minutes, time.minute()))
+            && (self.freq < 6 || has(&self.seconds, time.second()));
+        if !met {
+            return Vec::new();
+        }
+        let (minute, second) = (i64::from(time.minute()), i64::from(time.second()));
+        let own = |list: &[i64], own: i64| if list.is_empty() { vec![own] } else { list.to_vec() };
+        let minutes = if self.freq == 4 { own(&self.minutes, minute) } else { vec![minute] };
+        let seconds = if self.freq < 6 { own(&self.seconds, second) } else { vec![second] };
+        let pairs = minutes.iter().flat_map(|m| seconds.iter().map(move |s| m * 60 + s));
+        pairs.map(|at| at - minute * 60 - second).collect()
+    }
+
+    fn by_steps(&self, start: NaiveDateTime, most: usize) -> (Vec<NaiveDateTime>, NaiveDateTime) {
+        let (mut found, mut time) = (Vec::new(), start);
         // Steps that are none, one after the other, until it is given up.
-        for _ in 0..400_000 {
+        for _ in 0..STEPS {
             if found.len() >= most {
                 break;
             }
-            let met = self.names(time.date(), start.date())
-                && has(&self.hours, time.hour())
-                && (self.freq < 5 || has(&self.minutes, time.minute()))
-                && (self.freq < 6 || has(&self.seconds, time.second()));
-            if met {
-                let minutes: Vec<u32> = match self.freq {
-                    4 if !self.minutes.is_empty() => self.minutes.iter().map(|m| *m as u32).collect(),
-                    _ => vec![time.minute()],
-                };
-                let seconds: Vec<u32> = match self.freq {
-                    4 | 5 if !self.seconds.is_empty() => self.seconds.iter().map(|s| *s as u32).collect(),
-                    _ => vec![time.second()],
-                };
-                for minute in &minutes {
-                    for second in &seconds {
-                        found.push(time.date().and_hms_opt(time.hour(), *minute, *second).unwrap());
-                    }
-                }
-                found.retain(|time| *time >= start);
-            }
-            time += Duration::seconds(unit * self.interval);
+            found.extend(self.of_step(time, start).into_iter().map(|at| time + Duration::seconds(at)));
+            found.retain(|time| *time >= start);
+            time += Duration::seconds(UNITS[self.freq] * self.interval);
         }
+        let to = found.get(most - 1).copied().unwrap_or(time - Duration::hours(1));
         found.truncate(most);
-        found
+        (found, to)
     }
+
+    /// The same by elapsed time in a zone: each step is an instant, and its clock says what it meets.
+    fn by_elapsed(
+        &self,
+        start: NaiveDateTime,
+        zone: &Zone,
+        most: usize,
+    ) -> (Vec<DateTime<Utc>>, DateTime<Utc>) {
+        let first = instant(start, zone);
+        let (mut found, mut step) = (Vec::new(), first);
+        for _ in 0..STEPS / 10 {
+            if found.len() >= most {
+                break;
+            }
+            let wall = zone.wall(step).unwrap().time;
+            found.extend(self.of_step(wall, start).into_iter().map(|at| step + Duration::seconds(at)));
+            found.retain(|at| *at >= first);
+            step += Duration::seconds(UNITS[self.freq] * self.interval);
+        }
+        let to = found.get(most - 1).copied().unwrap_or(step - Duration::hours(2));
+        found.truncate(most);
+        (found, to)
+    }
+}
+
+/// Times on the wall clock, or instants, and up to where all were found.
+enum Walked {
+    Walls((Vec<NaiveDateTime>, NaiveDateTime)),
+    Instants((Vec<DateTime<Utc>>, DateTime<Utc>)),
+}
+
+/// How many steps are walked through before it is given up.
+const STEPS: usize = 400_000;
+
+fn instant(time: NaiveDateTime, zone: &Zone) -> DateTime<Utc> {
+    ZonedTime::new(time, zone.clone()).instant().unwrap()
+}
+
+/// Whether the clocks of a zone show this time at all.
+fn exists(time: NaiveDateTime, zone: &Zone) -> bool {
+    zone.wall(zone.instant(Wall { time, later: false }).unwrap()).unwrap().time == time
+}
+
+/// A time less than two days before the clocks of a zone change, in a year near this one; the same time where they do not.
+fn near_a_change(time: NaiveDateTime, zone: &Zone, chance: &mut Chance) -> NaiveDateTime {
+    let ahead = |time: NaiveDateTime| time - instant(time, zone).naive_utc();
+    let days = (0..366).map(|day| time + Duration::days(day));
+    let Some(before) = days.into_iter().find(|day| ahead(*day) != ahead(*day + Duration::days(1))) else {
+        return time;
+    };
+    let time = before - Duration::seconds(chance.below(86_400) as i64);
+    if exists(time, zone) { time } else { before - Duration::days(2) }
 }
 
 /// Between 1990 and 2030.
@@ -332,38 +452,71 @@ pub(crate) fn setting(name: &str, default: u64) -> u64 {
 #[test]
 fn random_rules_give_what_a_walk_through_all_days_gives() {
     let (rules, first) = (setting("CALSYNC_RECURRENCE_RULES", 300), setting("CALSYNC_RECURRENCE_SEED", 1));
-    let (mut wrong, mut empty) = (Vec::new(), 0);
+    let (mut wrong, mut empty, mut ended, mut asked) = (Vec::new(), 0, 0, 0);
     for seed in first..first + rules {
         let mut chance = Chance(seed);
         let rule = Drawn::draw(&mut chance);
-        let start = draw_start(&mut chance);
-        let slow = rule.walk(start);
-        empty += u32::from(slow.is_empty());
-        let text = rule.text();
-        let found = |start: &Start| -> Vec<_> {
-            let series = Series::parse(start, [text.as_str()], Reading::Strict).expect("it is allowed");
-            series.occurrences().take(slow.len()).map_while(Result::ok).collect()
-        };
-        let floating: Vec<NaiveDateTime> = found(&Start::Floating(start)).iter().map(|o| o.wall()).collect();
-        if floating != slow {
-            wrong.push(format!("{seed}: {start} {text}: {floating:?} instead of {slow:?}"));
-            continue;
-        }
-        // In a zone, what steps by days is the same on the wall clock, each moved forward out of a gap.
-        if rule.freq < 4 {
-            let zone = Zone::new(ZONES[chance.below(5) as usize]).unwrap();
-            let mut instants: Vec<DateTime<Utc>> =
-                slow.iter().map(|time| ZonedTime::new(*time, zone.clone()).instant().unwrap()).collect();
-            instants.sort_unstable();
-            instants.dedup();
-            let zoned = found(&Start::Zoned(start, zone.clone()));
-            let zoned: Vec<_> =
-                zoned.iter().map(|occurrence| occurrence.instant()).take(instants.len()).collect();
-            if zoned != instants {
-                wrong.push(format!("{seed}: {start} {zone} {text}: {zoned:?} instead of {instants:?}"));
+        let time = draw_start(&mut chance);
+        let zone = Zone::new(ZONES[chance.below(5) as usize]).unwrap();
+        let mut starts = vec![match rule.names_times() || chance.one_in(2) {
+            true => Start::Floating(time),
+            false => Start::Day(time.date()),
+        }];
+        let near = rule.freq > 3 || chance.one_in(2);
+        let time = if near { near_a_change(time, &zone, &mut chance) } else { time };
+        starts.push(Start::Zoned(time, zone));
+        for start in starts {
+            let text = rule.text_for(&start);
+            let series = Series::parse(&start, [text.as_str()], Reading::Strict).expect("it is allowed");
+            let walked = rule.walk(&start);
+            for gap in [Gap::Forward, Gap::Skip] {
+                let (slow, all) = rule.expected(&start, &walked, gap);
+                asked += 1;
+                empty += u32::from(slow.is_empty());
+                ended += u32::from(all);
+                let series = series.clone().gap(gap);
+                let found: Vec<_> = (series.occurrences().take(slow.len() + usize::from(all)))
+                    .map_while(Result::ok)
+                    .map(|occurrence| occurrence.instant())
+                    .collect();
+                if found != slow {
+                    let at = (0..).find(|at| found.get(*at) != slow.get(*at)).unwrap();
+                    let (found, slow) = (found.get(at), slow.get(at));
+                    wrong.push(format!(
+                        "{seed}: {start:?} {gap:?} {text}: {at}: {found:?} instead of {slow:?}"
+                    ));
+                }
             }
         }
     }
-    assert!(u64::from(empty) < rules / 2, "{empty} rules of {rules} name nothing");
-    assert!(wrong.is_empty(), "{} of {rules} wrong, the first: {}", wrong.len(), wrong[0]);
+    assert!(empty < asked / 2, "{empty} of {asked} name nothing");
+    assert!(ended > asked / 4, "{ended} of {asked} were followed to their end");
+    let shown = wrong.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} of {asked} wrong, the first:\n{shown}", wrong.len());
+}
+
+/// Lord Howe's clocks change by half an hour: the hour after the change has begun before it, and a step is at another minute than before.
+#[test]
+fn an_hourly_rule_with_minutes_is_in_order_and_whole_where_clocks_change_by_half_an_hour() {
+    let zone = Zone::new("Australia/Lord_Howe").unwrap();
+    for day in ["2026-04-05", "2026-10-04"] {
+        for minute in [0, 15, 26, 45] {
+            let time: NaiveDateTime = format!("{day}T00:{minute:02}:30").parse().unwrap();
+            for (minutes, seconds) in [
+                (vec![0, 45], vec![]),
+                (vec![0, 30, 45], vec![]),
+                (vec![], vec![11, 30]),
+                (vec![10], vec![0, 59]),
+            ] {
+                let rule = Drawn { freq: 4, interval: 1, minutes, seconds, ..Drawn::default() };
+                let start = Start::Zoned(time, zone.clone());
+                let (slow, _) = rule.expected(&start, &rule.walk(&start), Gap::Forward);
+                let text = rule.text_for(&start);
+                let series = Series::parse(&start, [text.as_str()], Reading::Strict).unwrap();
+                let found: Vec<_> =
+                    series.occurrences().take(slow.len()).map(|o| o.unwrap().instant()).collect();
+                assert_eq!(found, slow, "{time} {text}");
+            }
+        }
+    }
 }

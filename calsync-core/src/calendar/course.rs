@@ -53,6 +53,8 @@ fn times(rule: &Rule, first: u32, whole_days: bool) -> Vec<u32> {
         Freq::Minutely if rule.seconds == 0 => Vec::new(),
         Freq::Minutely => of_hour(1),
         Freq::Hourly if rule.minutes == 0 && rule.seconds == 0 => Vec::new(),
+        // The minute is the step's own: where clocks change by half an hour, it is another one afterwards.
+        Freq::Hourly if rule.minutes == 0 => of_hour(1),
         Freq::Hourly => of_hour(minutes),
         _ if whole_days => vec![0],
         _ => {

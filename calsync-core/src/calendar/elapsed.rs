@@ -11,6 +11,29 @@ use super::walk::{END, Step, Walk, place_of, unit};
 use std::collections::BTreeSet;
 
 impl Walk<'_> {
+    /// The instant of the next step; `None` after the last year.
+    fn step_at(&self, step: i64) -> Option<i64> {
+        let passed = self.next.checked_mul(step)?;
+        passed.checked_add(self.course.first_at.instant).filter(|instant| *instant < END)
+    }
+
+    /// Where a step does not meet the rule, the wall time from which on one may; `None` where it does.
+    fn unmet(&self, at: At) -> Option<i64> {
+        let (rule, day, second) = (self.rule, at.wall.div_euclid(DAY), at.wall.rem_euclid(DAY));
+        let has = |mask: u64, n: i64| mask == 0 || mask >> n & 1 == 1;
+        if !passes(rule, day as i32) {
+            Some((day + 1) * DAY)
+        } else if !has(rule.hours.into(), second / 3600) {
+            Some((at.wall.div_euclid(3600) + 1) * 3600)
+        } else if rule.freq < Freq::Hourly && !has(rule.minutes, second / 60 % 60) {
+            Some((at.wall.div_euclid(60) + 1) * 60)
+        } else if rule.freq == Freq::Secondly && !has(rule.seconds, second % 60) {
+            Some(at.wall + 1)
+        } else {
+            None
+        }
+    }
+
     /// The next moment of a rule that steps by hours or less.
     pub(super) fn next_elapsed(&mut self) -> Option<At> {
         let unit = unit(self.rule.freq);
@@ -24,31 +47,12 @@ impl Walk<'_> {
                 return None;
             }
             self.work -= 1;
-            let instant = self
-                .next
-                .checked_mul(step)
-                .and_then(|passed| passed.checked_add(self.course.first_at.instant));
-            let Some(instant) = instant.filter(|instant| *instant < END) else {
+            let Some(instant) = self.step_at(step) else {
                 self.ended = Some(Step::Done);
                 return None;
             };
             let at = self.zone.at(instant);
-            let day = at.wall.div_euclid(DAY);
-            let second = at.wall.rem_euclid(DAY);
-            let has = |mask: u64, n: i64| mask == 0 || mask >> n & 1 == 1;
-            let rule = self.rule;
-            // The wall time at which something that is not met may be met next.
-            let later = if !passes(rule, day as i32) {
-                Some((day + 1) * DAY)
-            } else if !has(rule.hours.into(), second / 3600) {
-                Some((at.wall.div_euclid(3600) + 1) * 3600)
-            } else if rule.freq < Freq::Hourly && !has(rule.minutes, second / 60 % 60) {
-                Some((at.wall.div_euclid(60) + 1) * 60)
-            } else if rule.freq == Freq::Secondly && !has(rule.seconds, second % 60) {
-                Some(at.wall + 1)
-            } else {
-                None
-            };
+            let later = self.unmet(at);
             if let Some(later) = later {
                 // Where clocks go forward before that, it comes as much sooner.
                 let distance = later - at.wall;
@@ -58,6 +62,7 @@ impl Walk<'_> {
                 self.next += steps;
                 continue;
             }
+            let rule = self.rule;
             self.next += 1;
             if self.course.times.is_empty() {
                 if rule.places.is_empty() || rule.places.iter().any(|place| place.abs() == 1) {
@@ -65,19 +70,32 @@ impl Walk<'_> {
                 }
                 continue;
             }
-            let begin = instant - at.wall.rem_euclid(unit);
             let count = self.course.times.len() as u32;
-            let mut found: Vec<i64> = match rule.places.is_empty() {
-                true => self.course.times.iter().map(|time| begin + i64::from(*time)).collect(),
-                false => {
-                    let places: BTreeSet<u32> =
-                        rule.places.iter().filter_map(|place| place_of(*place, count)).collect();
-                    places
-                        .into_iter()
-                        .map(|place| begin + i64::from(self.course.times[place as usize]))
-                        .collect()
+            let places: BTreeSet<u32> =
+                rule.places.iter().filter_map(|place| place_of(*place, count)).collect();
+            let named = |at: usize| rule.places.is_empty() || places.contains(&(at as u32));
+            let times = self.course.times.iter().enumerate().filter(|(at, _)| named(*at));
+            let times: Vec<i64> = times.map(|(_, time)| i64::from(*time)).collect();
+            // What the times are counted from: the hour or the minute that the step is in.
+            let span = if rule.freq == Freq::Hourly && rule.minutes == 0 { 60 } else { unit };
+            let begin_of = |instant: i64, at: At| instant - at.wall.rem_euclid(span);
+            let begin = begin_of(instant, at);
+            let mut found: Vec<i64> = times.iter().map(|time| begin + time).collect();
+            // Where clocks go back by less than an hour, the next step is in an hour that has begun already.
+            let mut end = begin + span;
+            while let Some(instant) = self.step_at(step) {
+                let at = self.zone.at(instant);
+                let begin = begin_of(instant, at);
+                if begin >= end {
+                    break;
                 }
-            };
+                if self.unmet(at).is_none() {
+                    found.extend(times.iter().map(|time| begin + time));
+                }
+                (end, self.next) = (begin + span, self.next + 1);
+            }
+            found.sort_unstable();
+            found.dedup();
             found.reverse();
             self.taken = found;
         }
