@@ -22,6 +22,8 @@ mod google;
 mod overrides;
 #[path = "recurrence/second_opinion.rs"]
 mod second_opinion;
+#[path = "recurrence/seek.rs"]
+mod seek;
 #[path = "recurrence/slow.rs"]
 mod slow;
 #[path = "recurrence/strict.rs"]

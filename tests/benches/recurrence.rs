@@ -10,12 +10,14 @@
 //! lines before anything is timed, except where reading is what is timed.
 //!
 //! *Batch* fills a vector of instants, *iterator* gives typed slots one by one. Both have to find as many occurrences as `rrule`
-//! does, with the same sum of instants, or the benchmark fails. The speed is not asserted: it is of the machine that it runs on.
+//! does, with the same sum of instants, or the benchmark fails. *With overrides* gives starts, ends and values of the same series, two
+//! occurrences of each moved by an hour and one cancelled within the window: as many less, or the benchmark fails. `rrule` knows no
+//! overrides; it is shown beside it without them. The speed is not asserted: it is of the machine that it runs on.
 //! Each line is the median of the rounds; `rrule` is asked once a round as well, for a tenth of the series.
 
 use calsync_core::Zone;
-use calsync_core::calendar::{Reading, Series, Start};
-use calsync_core::model::Slot;
+use calsync_core::calendar::{Length, Override, Placed, Reach, Reading, RecurrenceSet, Series, Start};
+use calsync_core::model::{Recurrence, Slot};
 use chrono::{DateTime, Duration as Span, NaiveDate, NaiveDateTime, Utc};
 use rrule::{RRuleSet, Tz};
 use std::error::Error;
@@ -98,6 +100,13 @@ fn main() -> Outcome<()> {
         let name = |how: &str| format!("{years} years, {} occurrences: {how}", all.count);
         line(&name("batch"), &text(filled), &text(rrule), filled / rrule, aim(BATCH, filled));
         line(&name("iterator"), &text(stepped), &text(rrule), stepped / rrule, aim(ITERATOR, stepped));
+        let (sets, cancelled) = with_overrides(&texts, &ours, &window)?;
+        let placed = each_instance(&sets, &window)?;
+        if placed.count + cancelled != all.count {
+            return Err(format!("{} of {} less {cancelled} cancelled", placed.count, all.count).into());
+        }
+        let placed = rate(median(rounds, || done(each_instance(&sets, &window)))?, placed);
+        line(&name("with overrides"), &text(placed), &text(rrule), placed / rrule, aim(ITERATOR, placed));
     }
 
     for age in [0, 20, 200] {
@@ -225,6 +234,49 @@ fn each_slot(series: &[Series], window: &Range<DateTime<Utc>>) -> Outcome<Found>
                 Slot::Time(instant) if instant < window.end => found.add(instant.timestamp()),
                 _ => break,
             }
+        }
+    }
+    Ok(found)
+}
+
+/// The series with two moved occurrences and a cancelled one each, from the second one within the window on; and how many are cancelled.
+fn with_overrides(
+    texts: &[Text],
+    series: &[Series],
+    window: &Range<DateTime<Utc>>,
+) -> Outcome<(Vec<RecurrenceSet<u64>>, u64)> {
+    let (mut sets, mut cancelled) = (Vec::new(), 0);
+    for (value, (text, series)) in (0..).zip(texts.iter().zip(series)) {
+        let zone = Zone::new(ZONE)?;
+        let placed = |time: NaiveDateTime, value: u64| Placed {
+            start: Start::Zoned(time, zone.clone()),
+            length: Length::exactly(Span::minutes(30)),
+            value,
+        };
+        let mut overrides = Vec::new();
+        for (at, found) in series.occurrences_from(window.start).skip(1).step_by(3).take(3).enumerate() {
+            let found = found?;
+            if found.instant() + Span::days(1) >= window.end {
+                break;
+            }
+            let moved = (at != 1).then(|| placed(found.wall() + Span::hours(1), value + 1));
+            cancelled += u64::from(moved.is_none());
+            overrides.push(Override { slot: found.slot(), reach: Reach::One, to: moved });
+        }
+        let lines = Recurrence::new(text.lines.clone());
+        let set = RecurrenceSet::new(placed(text.start, value), lines, overrides, Reading::Strict);
+        sets.push(set.map_err(|refused| refused.to_string())?);
+    }
+    Ok((sets, cancelled))
+}
+
+fn each_instance(sets: &[RecurrenceSet<u64>], window: &Range<DateTime<Utc>>) -> Outcome<Found> {
+    let mut found = Found::default();
+    for set in sets {
+        for instance in set.instances(window.clone()) {
+            let instance = instance?;
+            black_box((instance.end().instant(), instance.value()));
+            found.add(instance.start().instant().timestamp());
         }
     }
     Ok(found)
