@@ -72,7 +72,7 @@ pub struct Expansion {
 /// appointment, its start. Changed and cancelled occurrences are not known here.
 ///
 /// # Errors
-/// [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a rule that cannot be read.
+/// [`ErrorKind::Invalid`] for a rule that cannot be read.
 pub fn expand(when: &When, recurrence: &Recurrence, until: DateTime<Utc>) -> Result<Expansion> {
     expand_from(when, recurrence, None, until)
 }
