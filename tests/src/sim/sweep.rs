@@ -222,7 +222,7 @@ impl History {
         self.injector.ended(matches!(&ended, Ended::Finished(Ok(report)) if whole(report)));
         self.injector.calm();
         self.tell();
-        let _ = now(engine.unhalt());
+        let _ = now(self.world.store.set_halt(Some(&"default".into()), None));
         for late in self.injector.due(true) {
             self.world.google().handle(self.world.clock.now(), late);
         }
