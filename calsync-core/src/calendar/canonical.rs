@@ -8,7 +8,7 @@
 //! length, and what cannot be read keeps its words. Whether the series is one of whole days has to be known: of a time in a list or in
 //! UNTIL, such a series takes the day that is written, and any other the instant.
 
-use super::civil::{Civil, DAY};
+use super::civil::{DAY, date_text};
 use super::line::Line;
 use super::offsets::Offsets;
 use super::rule::{Freq, Reading, Rule, Stamp, WEEKDAYS, stamp};
@@ -181,17 +181,13 @@ fn day_text(read: Stamp) -> String {
 
 /// As recurrence lines write it.
 fn text_of(read: Stamp) -> String {
-    let date = |day: i32| {
-        let Civil { year, month, day } = Civil::of(day);
-        format!("{year:04}{month:02}{day:02}")
-    };
     let time = |wall: i64| {
         let of_day = wall.rem_euclid(DAY);
         let (hour, minute, second) = (of_day / 3600, of_day / 60 % 60, of_day % 60);
-        format!("{}T{hour:02}{minute:02}{second:02}", date(wall.div_euclid(DAY) as i32))
+        format!("{}T{hour:02}{minute:02}{second:02}", date_text(wall.div_euclid(DAY) as i32))
     };
     match read {
-        Stamp::Day(day) => date(day),
+        Stamp::Day(day) => date_text(day),
         Stamp::Wall(wall) => time(wall),
         Stamp::Utc(instant) => time(instant) + "Z",
     }

@@ -76,6 +76,12 @@ impl Civil {
     }
 }
 
+/// A day as recurrence lines write it.
+pub(super) fn date_text(day: i32) -> String {
+    let Civil { year, month, day } = Civil::of(day);
+    format!("{year:04}{month:02}{day:02}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

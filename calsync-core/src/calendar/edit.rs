@@ -9,7 +9,7 @@
 //! slot is a listed date and none of the rule, or several rules step differently), splitting is refused instead of bending the
 //! series; that is found out by comparing both.
 
-use super::civil::{Civil, DAY};
+use super::civil::{DAY, date_text};
 use super::course::Course;
 use super::line::Line;
 use super::offsets::At;
@@ -20,6 +20,9 @@ use super::set::{First, Set};
 use super::walk::{Step, Walk};
 use crate::model::{Recurrence, Slot};
 use std::fmt;
+
+/// The days that lines can write, from the year 53 to 9999.
+const DAYS: [i64; 2] = [-700_000, 2_932_896];
 
 /// How many occurrences of a rule are compared with those of its second half.
 const COMPARED: usize = 64;
@@ -219,7 +222,9 @@ impl<T: Clone> RecurrenceSet<T> {
                             _ => slot,
                         }
                     }
-                    Listed::Day(day) => date_text(day + shift.div_euclid(DAY)),
+                    Listed::Day(day) => {
+                        date_text((day + shift.div_euclid(DAY)).clamp(DAYS[0], DAYS[1]) as i32)
+                    }
                 };
                 moved.push(match date.split_once('/') {
                     // A period that says its end is as long as it was; one that says its length says it still.
@@ -389,9 +394,4 @@ fn slot_of(at: At, whole_days: bool) -> Slot {
     let instant = chrono::DateTime::from_timestamp(at.instant, 0);
     let instant = instant.unwrap_or(chrono::DateTime::<chrono::Utc>::MAX_UTC);
     if whole_days { Slot::Date(instant.date_naive()) } else { Slot::Time(instant) }
-}
-
-fn date_text(day: i64) -> String {
-    let Civil { year, month, day } = Civil::of(day.clamp(-700_000, 2_932_896) as i32);
-    format!("{year:04}{month:02}{day:02}")
 }

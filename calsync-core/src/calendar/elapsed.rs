@@ -52,8 +52,7 @@ impl Walk<'_> {
                 return None;
             };
             let at = self.zone.at(instant);
-            let later = self.unmet(at);
-            if let Some(later) = later {
+            if let Some(later) = self.unmet(at) {
                 // Where clocks go forward before that, it comes as much sooner.
                 let distance = later - at.wall;
                 let there = self.zone.at(instant + distance);

@@ -50,9 +50,7 @@ impl OAuthClientFile {
     /// # Errors
     /// [`ErrorKind::Config`](calsync_core::ErrorKind::Config), saying what the file is instead, or which of its fields are bad.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let bytes = WANTED.read(path)?;
-        Self::from_bytes(&bytes).map_err(|error| error.with("file", path.display()))
+        WANTED.file(path.as_ref(), Self::from_bytes)
     }
 
     /// Takes the text of the file, as pasted.

@@ -32,15 +32,17 @@ impl Wanted {
         Error::new(ErrorKind::Config, what).cure(self.cure)
     }
 
-    /// Reads a file; the path is in the error.
-    pub(super) fn read(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
-        let unreadable = |e: std::io::Error| {
-            Error::new(ErrorKind::Config, "the file cannot be read").with("file", path.display()).caused_by(e)
-        };
+    /// Reads a file and what is in it; the path is in every error.
+    pub(super) fn file<T>(&self, path: &Path, take: impl Fn(&[u8]) -> Result<T>) -> Result<T> {
+        self.bytes(path).and_then(|bytes| take(&bytes)).map_err(|error| error.with("file", path.display()))
+    }
+
+    fn bytes(&self, path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+        let unreadable =
+            |e: std::io::Error| Error::new(ErrorKind::Config, "the file cannot be read").caused_by(e);
         let size = std::fs::metadata(path).map_err(unreadable)?.len();
         if size > FILE_BYTES_MAX {
-            let too_large = format!("the file is far too large for {}", self.name);
-            return Err(self.refuse(too_large).with("file", path.display()));
+            return Err(self.refuse(format!("the file is far too large for {}", self.name)));
         }
         std::fs::read(path).map(Zeroizing::new).map_err(unreadable)
     }

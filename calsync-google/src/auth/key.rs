@@ -39,9 +39,7 @@ impl ServiceAccountKey {
     /// # Errors
     /// [`ErrorKind::Config`], saying what the file is instead of a key, or which of its fields are bad.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let bytes = WANTED.read(path)?;
-        Self::from_bytes(&bytes).map_err(|error| error.with("file", path.display()))
+        WANTED.file(path.as_ref(), Self::from_bytes)
     }
 
     /// Takes the text of the file, as pasted.

@@ -352,18 +352,18 @@ impl History {
 
     fn runs_in_the_end(&mut self, desk: &Engine) -> Result<(), Violation> {
         for round in 0..12 {
-            let mut held = false;
+            let mut unfinished = false;
             for at in 0..CALENDARS.len() {
                 let report = self.run_in_the_end(at)?;
-                held |= !report.held.is_empty();
+                unfinished |= !report.held.is_empty();
                 self.confirm(at, &report, round);
                 if report.waiting.contains_key(&Waiting::Deselected) {
-                    held = true;
+                    unfinished = true;
                     self.world.take_back(at)?;
                 }
             }
             self.touch_refused(desk);
-            if round > 0 && !held {
+            if round > 0 && !unfinished {
                 break;
             }
         }

@@ -365,9 +365,14 @@ impl World {
         // What waits for its time, waits for an hour at the most.
         self.clock.advance(Duration::from_secs(2 * 3600));
         let mut quiet = 0;
-        for _ in 0..14 {
+        // A round in which somebody took a deselection back does not count, up to four.
+        let mut taken_back = 0;
+        for round in 0..14 {
+            if round - taken_back.min(4) >= 10 {
+                break;
+            }
             let before = self.writes();
-            let mut wrote = false;
+            let (mut wrote, mut taken) = (false, false);
             for at in 0..self.bindings.len() {
                 let report = self
                     .run_calmly(at)
@@ -376,7 +381,7 @@ impl World {
                 self.tell(&report);
                 if report.waiting.contains_key(&Waiting::Deselected) {
                     self.take_back(at)?;
-                    wrote = true;
+                    taken = true;
                     continue;
                 }
                 let undecided =
@@ -385,7 +390,8 @@ impl World {
                     return Err(Violation::new("C1", format!("something waits: {report}")));
                 }
             }
-            quiet = if wrote || self.writes() > before { 0 } else { quiet + 1 };
+            taken_back += i32::from(taken);
+            quiet = if wrote || taken || self.writes() > before { 0 } else { quiet + 1 };
             if quiet == 1 {
                 return Ok(());
             }

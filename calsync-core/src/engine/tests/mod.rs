@@ -34,9 +34,15 @@ impl Desk {
     }
 
     async fn with(settings: impl Fn(NewBinding) -> NewBinding) -> Self {
+        Self::over(settings).await.0
+    }
+
+    /// The same, with the store that it works over.
+    async fn over(settings: impl Fn(NewBinding) -> NewBinding) -> (Self, MemoryStore) {
         let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
         let paper = Paper::default();
-        let engine = Engine::builder(MemoryStore::new(clock.clone(), "installation".into()))
+        let store = MemoryStore::new(clock.clone(), "installation".into());
+        let engine = Engine::builder(store.clone())
             .provider("paper", paper.clone())
             .clock(clock.clone())
             .entropy(Arc::new(SeededEntropy::new(7)))
@@ -45,7 +51,7 @@ impl Desk {
         let new = settings(Binding::two_way("amy@example.com").to("paper", "amy@example.com"));
         let binding = engine.bind(new).await.unwrap();
         let crm = engine.appointments().unwrap();
-        Self { engine, paper, binding, crm, clock }
+        (Self { engine, paper, binding, crm, clock }, store)
     }
 
     async fn run(&self) -> Report {

@@ -210,18 +210,7 @@ async fn what_was_found_to_be_the_same_can_be_taken_apart_and_put_together_other
 
 #[tokio::test]
 async fn a_dry_run_writes_nothing_but_what_it_saw_and_its_plan() {
-    let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
-    let store = MemoryStore::new(clock.clone(), "installation".into());
-    let paper = Paper::default();
-    let engine = Engine::builder(store.clone())
-        .provider("paper", paper.clone())
-        .clock(clock)
-        .entropy(Arc::new(SeededEntropy::new(7)))
-        .build()
-        .unwrap();
-    let binding =
-        engine.bind(Binding::two_way("amy@example.com").to("paper", "amy@example.com")).await.unwrap();
-    let crm = engine.appointments().unwrap();
+    let (Desk { engine, paper, binding, crm, .. }, store) = Desk::over(|new| new).await;
     paper.put("g1", visit("Both").to_fields());
     paper.put("g2", visit("Calendar").to_fields());
     crm.create("amy@example.com", &visit("Both")).await.unwrap();
@@ -411,18 +400,7 @@ async fn a_row_whose_ground_moved_in_the_calendar_is_planned_again_too() {
 /// What an earlier run may have written without hearing the answer is not looked into by a plan: that would be stored as agreed.
 #[tokio::test]
 async fn a_dry_run_leaves_in_doubt_what_an_earlier_run_did_not_hear_the_answer_of() {
-    let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
-    let store = MemoryStore::new(clock.clone(), "installation".into());
-    let paper = Paper::default();
-    let engine = Engine::builder(store.clone())
-        .provider("paper", paper.clone())
-        .clock(clock)
-        .entropy(Arc::new(SeededEntropy::new(7)))
-        .build()
-        .unwrap();
-    let new = Binding::two_way("amy@example.com").to("paper", "amy@example.com");
-    let binding = engine.bind(new).await.unwrap();
-    let crm = engine.appointments().unwrap();
+    let (Desk { engine, paper, binding, crm, .. }, store) = Desk::over(|new| new).await;
     crm.create("amy@example.com", &visit("Sent")).await.unwrap();
     paper.sheet().lose_answers = 2;
     _ = engine.run(&binding).await;
@@ -483,12 +461,7 @@ async fn a_file_with_one_match_that_cannot_be_changes_nothing() {
 /// A stored plan of an older version, a row that was carried out since the export, a line without end, a match that no row can have.
 #[tokio::test]
 async fn a_plan_that_is_out_of_date_or_asks_for_what_cannot_be_is_refused() {
-    let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
-    let store = MemoryStore::new(clock.clone(), "installation".into());
-    let engine =
-        Engine::builder(store.clone()).provider("paper", Paper::default()).clock(clock).build().unwrap();
-    let new = Binding::two_way("amy@example.com").to("paper", "amy@example.com");
-    let binding = engine.bind(new).await.unwrap();
+    let (Desk { engine, binding, .. }, store) = Desk::over(|new| new).await;
     let plan = engine.plan(&binding).await.unwrap();
     let mut batch = crate::store::Batch::new("default".into());
     let header = crate::store::PlanHeader {
