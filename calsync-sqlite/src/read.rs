@@ -106,10 +106,11 @@ impl Scope<'_> {
         count_max: usize,
     ) -> Result<Vec<Link>> {
         let (beyond, after) = beyond(after.map(RemoteKey::as_str));
+        let of_it = "SELECT 1 FROM calsync_remote r WHERE r.tenant = l.tenant AND r.binding = l.binding AND r.key = l.key";
         let query = format!(
-            "SELECT body FROM calsync_link l WHERE tenant = ?1 AND binding = ?2 AND live = 1 AND key {beyond} ?3
-             AND NOT EXISTS (SELECT 1 FROM calsync_remote r WHERE r.tenant = l.tenant AND r.binding = l.binding
-               AND r.key = l.key AND r.generation >= ?4)
+            "SELECT body FROM calsync_link l WHERE tenant = ?1 AND binding = ?2 AND key {beyond} ?3
+             AND (live = 1 AND NOT EXISTS ({of_it} AND generation >= ?4)
+               OR live = 0 AND body ->> 'base' IS NULL AND EXISTS ({of_it} AND generation < ?4))
              ORDER BY key LIMIT ?5"
         );
         bodies(self.db, &query, (self.tenant, self.binding, after, int(generation)?, limit(count_max)))

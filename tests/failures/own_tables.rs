@@ -9,7 +9,7 @@ use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
 use calsync_core::hours::{Draft, Period, Rota};
 use calsync_core::limits::{Allowance, Limit, Limits};
-use calsync_core::model::{Fields, Occurrence, Record, Visibility};
+use calsync_core::model::{Fields, Occurrence, Record, State, Visibility};
 use calsync_core::store::{Batch, Group, MemoryStore, Store, Which};
 use calsync_core::{
     AgentId, Binding, Engine, Error, ErrorKind, OperationId, Position, RecordId, Result, Tenant,
@@ -413,6 +413,33 @@ async fn g27_an_occurrence_that_the_crm_deleted_comes_back_with_its_series_thoug
     assert_eq!(desk.event(&occurrence)["location"], "Dock 4");
     let report = second.run(&binding).await.unwrap();
     assert!(!report.wrote(), "{report}");
+}
+
+/// The other way round: deleted in the calendar while the CRM's answer is missing. A listing of everything does not show it any more.
+#[tokio::test]
+async fn c04_what_is_missing_from_a_listing_before_the_crm_s_answer_is_heard_is_deleted() {
+    for (everything, planned) in [(false, false), (true, false), (false, true), (true, true)] {
+        let desk = Desk::new().await;
+        let table = OwnTable::new(&desk);
+        desk.enter(hour("g1", 1));
+        let engine = table.engine(&desk, store(&desk), 8);
+        let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+        table.mute.store(true, Ordering::Relaxed);
+        engine.run(&binding).await.unwrap_err();
+        desk.remove("g1");
+        if everything {
+            desk.fake().expire_sync_tokens_of(AMY);
+        }
+        if planned {
+            engine.plan(&binding).await.unwrap();
+        }
+        rounds(&desk, &engine, &binding, 3).await;
+        let records = table.changes(&Tenant::from("default"), None, 10).await.unwrap().records;
+        let here = records.iter().filter(|record| matches!(record.state(), State::Live(_))).count();
+        assert_eq!((here, desk.living().len()), (0, 0), "everything {everything}, planned {planned}");
+        let report = engine.run(&binding).await.unwrap();
+        assert!(!report.wrote(), "{report}");
+    }
 }
 
 /// The CRM made the record and its answer was lost; deleted there since, which a plan was the first to see.

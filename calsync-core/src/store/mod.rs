@@ -83,7 +83,9 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// The links of these CRM records, in no particular order.
     async fn links(&self, tenant: &Tenant, binding: &BindingId, records: &[RecordId]) -> Result<Vec<Link>>;
 
-    /// Living links (base is [`crate::model::State::Live`]) whose remote key has no observation of this generation, by key, after `after`.
+    /// Links of what a listing of everything should have shown and did not: their remote key has no observation of this generation.
+    /// Those that live (base is [`crate::model::State::Live`]), and those without a base whose key was observed before. By key,
+    /// after `after`.
     async fn unseen(
         &self,
         tenant: &Tenant,

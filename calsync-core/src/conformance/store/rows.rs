@@ -17,7 +17,7 @@ pub(super) fn cases() -> Vec<Case> {
         progress_is_kept_and_starts_out_empty,
         links_and_observations_are_found_by_key_and_by_record,
         every_value_of_a_link_an_observation_and_an_entry_comes_back_as_it_was,
-        living_links_that_a_listing_did_not_show_are_found_in_pages,
+        links_that_a_listing_did_not_show_are_found_in_pages,
         living_links_are_counted,
         an_observation_is_replaced_and_forgotten,
         what_an_older_listing_showed_is_forgotten_unless_both_sides_agreed_on_it,
@@ -177,7 +177,7 @@ async fn every_value_of_a_link_an_observation_and_an_entry_comes_back_as_it_was(
     assert_eq!(without_place, entries);
 }
 
-async fn living_links_that_a_listing_did_not_show_are_found_in_pages(ground: &Ground) {
+async fn links_that_a_listing_did_not_show_are_found_in_pages(ground: &Ground) {
     let generation = |key: &str, generation| RemoteItem { generation, ..item(key, false) };
     ground
         .put([group(|g| {
@@ -185,8 +185,13 @@ async fn living_links_that_a_listing_did_not_show_are_found_in_pages(ground: &Gr
                 g.links.push(link(&format!("r{}", 9 - n), &format!("k{n}")).into());
             }
             g.links.push(Link { base: Some(State::Gone), ..link("gone", "k8") }.into());
-            g.links.push(Link { base: None, ..link("new", "k9") }.into());
+            for key in ["k9", "ka", "kb"] {
+                g.links.push(Link { base: None, ..link(&format!("new {key}"), key) }.into());
+            }
             g.remote.extend([
+                generation("k8", 1),
+                generation("ka", 1),
+                generation("kb", 2),
                 generation("k1", 1),
                 generation("k2", 2),
                 generation("k4", 2),
@@ -200,13 +205,15 @@ async fn living_links_that_a_listing_did_not_show_are_found_in_pages(ground: &Gr
         let links = links.await.expect("unseen");
         links.iter().map(|link| link.key.to_string()).collect::<Vec<_>>().join(" ")
     };
-    assert_eq!(unseen(2, None, 99).await, "k1 k3 k5 k6 k7");
+    assert_eq!(unseen(2, None, 99).await, "k1 k3 k5 k6 k7 ka");
     assert_eq!(unseen(2, None, 2).await, "k1 k3");
     assert_eq!(unseen(2, Some("k3"), 2).await, "k5 k6");
-    assert_eq!(unseen(2, Some("k6"), 2).await, "k7");
-    assert_eq!(unseen(2, Some("k7"), 2).await, "");
+    assert_eq!(unseen(2, Some("k6"), 2).await, "k7 ka");
+    assert_eq!(unseen(2, Some("k6"), 1).await, "k7");
+    assert_eq!(unseen(2, Some("k7"), 2).await, "ka");
+    assert_eq!(unseen(2, Some("ka"), 2).await, "");
     assert_eq!(unseen(1, None, 99).await, "k3 k6 k7");
-    assert_eq!(unseen(3, None, 99).await, "k1 k2 k3 k4 k5 k6 k7");
+    assert_eq!(unseen(3, None, 99).await, "k1 k2 k3 k4 k5 k6 k7 ka kb");
 }
 
 async fn living_links_are_counted(ground: &Ground) {

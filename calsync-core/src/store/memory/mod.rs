@@ -22,7 +22,7 @@ use crate::hours::Warning;
 use crate::id::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteId, RemoteKey, Tenant,
 };
-use crate::model::Record;
+use crate::model::{Record, State};
 use crate::planted::{self, Fault};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -202,9 +202,12 @@ impl Store for MemoryStore {
     ) -> Result<Vec<Link>> {
         Ok(self.rows(tenant, binding, |rows| {
             let items = &rows.of.remote.by_key;
-            let seen = |key| items.get(key).is_some_and(|item| item.generation >= generation);
-            let links = rows.of.links.living_after(after).filter(|link| !seen(&link.key));
-            links.take(count_max).cloned().collect()
+            let unseen = |link: &&Link| match (items.get(&link.key), &link.base) {
+                (Some(item), None | Some(State::Live(_))) => item.generation < generation,
+                (None, Some(State::Live(_))) => true,
+                (None, None) | (_, Some(State::Gone)) => false,
+            };
+            rows.of.links.after(after).filter(unseen).take(count_max).cloned().collect()
         }))
     }
 

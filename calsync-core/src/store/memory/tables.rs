@@ -207,13 +207,12 @@ impl Links {
         self.by_record_root.of(root).filter_map(|record| self.by_record.get(record))
     }
 
-    /// Living links by key, after `after`.
-    pub(super) fn living_after(&self, after: Option<&RemoteKey>) -> impl Iterator<Item = &Link> {
+    /// Links by key, after `after`.
+    pub(super) fn after(&self, after: Option<&RemoteKey>) -> impl Iterator<Item = &Link> {
         use std::ops::Bound::{Excluded, Unbounded};
         self.by_key
             .range((after.map_or(Unbounded, Excluded), Unbounded))
             .filter_map(|(_, record)| self.by_record.get(record))
-            .filter(|link| lives(link))
     }
 
     pub(super) fn living(&self) -> u64 {
