@@ -1,6 +1,6 @@
 //! A CRM with tables of its own beside stores that are lost or go back: the two share no transaction, and only one of them forgets.
 
-use super::desk::{AMY, BOB, Desk, TEAM, Way, ZONE, hour, key, timed, visit, with};
+use super::desk::{AMY, BOB, Desk, EVE, TEAM, Way, ZONE, guests, hour, key, timed, visit, with};
 use super::kinds::Log;
 use super::privacy::{bytes, silent};
 use async_trait::async_trait;
@@ -297,6 +297,40 @@ async fn g04_g27_a_copy_that_is_joined_again_does_not_take_the_meeting_from_its_
     assert_eq!(fields.get("organizer").unwrap()["email"], AMY);
     assert_eq!(fields.get("location"), Some(&json!("Dock 4")));
     assert_eq!((desk.living_in(AMY).len(), desk.living_in(TEAM).len()), (1, 1));
+}
+
+/// Cancelled in the CRM before calsync's rows were lost, the series comes back from the copy: it is a copy all the same, and what is
+/// changed of one of its occurrences takes no guests there.
+#[tokio::test]
+async fn g04_g27_a_copy_that_brings_a_series_back_stays_a_copy() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let tenant = Tenant::from("default");
+    desk.enter(with(hour("g1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"]})));
+    let first = table.engine(&desk, store(&desk), 8);
+    for calendar in [AMY, TEAM] {
+        let binding = first.bind(Binding::two_way(AMY).to("google", calendar)).await.unwrap();
+        rounds(&desk, &first, &binding, 2).await;
+    }
+    let series = table.changes(&tenant, None, 10).await.unwrap().records.remove(0);
+    table.write(&series.id, RecordChange::Cancel).await;
+
+    let second = table.engine(&desk, store(&desk), 9);
+    let team = second.bind(Binding::two_way(AMY).to("google", TEAM)).await.unwrap();
+    rounds(&desk, &second, &team, 2).await;
+    let mut fields = series.fields.unwrap();
+    fields.set("when", json!({"start": "2026-12-08T09:00:00", "end": "2026-12-08T10:00:00", "zone": ZONE}));
+    fields.set(format!("attendee/{EVE}").as_str(), json!({}));
+    fields.set("location", json!("Dock 4"));
+    let slot = "20261208T160000Z".parse().unwrap();
+    let occurrence = Some(Occurrence { series: series.id.clone(), slot });
+    let change = RecordChange::Create { agent: AMY.into(), occurrence, fields };
+    table.write(&"an-occurrence".into(), change).await;
+    rounds(&desk, &second, &team, 2).await;
+    let there = desk.living_in(TEAM);
+    let changed: Vec<_> = there.iter().filter(|event| event["location"] == "Dock 4").collect();
+    assert_eq!((there.len(), changed.len()), (2, 1), "{there:?}");
+    assert_eq!(guests(changed[0]), Vec::<String>::new());
 }
 
 /// The CRM made the record for a store that is lost, and a person deleted it; asked again to make it, the CRM answers as it did.

@@ -76,6 +76,7 @@ impl<'a> Pair<'a> {
 
     /// The link as this view has it: what is held back is not kept in its base.
     pub(super) fn rebased(&self, mut link: Link) -> Link {
+        link.mirror = self.view.mirror;
         if link.detail != self.view.detail {
             link.detail = self.view.detail;
             if matches!(link.base, Some(State::Live(_))) {

@@ -43,7 +43,6 @@ impl<'a> Planner<'a> {
         settled.version = pair.version().cloned();
         settled.revision = pair.revision().cloned();
         settled.answer = None;
-        settled.mirror = pair.view.mirror;
         settled.adopted = false;
         if let Some(item) = pair.item {
             settled.remote = item.id.clone();

@@ -61,7 +61,7 @@ impl<'a> Planner<'a> {
             Some(root) => self.link_under(pair, item, root),
             None => pair.link.cloned().unwrap_or_else(|| self.link_of(pair, item, root)),
         };
-        let link = pair.rebased(Link { mirror: pair.view.mirror, ..link });
+        let link = pair.rebased(link);
         let mut local_after = local.clone();
         local_after.take_from(remote, &merged.to_local);
         let local_agrees = local_diff(&local_after, &agreed).is_empty();

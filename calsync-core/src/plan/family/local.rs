@@ -189,7 +189,7 @@ impl<'a> Planner<'a> {
         operation: OperationId,
         id: RecordId,
         change: RecordChange,
-        mut link: Link,
+        link: Link,
         base: State,
         revision: Option<Revision>,
         agrees: bool,
@@ -218,8 +218,8 @@ impl<'a> Planner<'a> {
             let intent = Intent::Local { write, base, revision, agrees, version };
             return self.intend(operation, &link, intent);
         }
+        let mut link = pair.rebased(link);
         link.base = Some(base);
-        link.detail = pair.view.detail;
         link.normaliser = normalise::VERSION;
         link.answer = None;
         link.revision = revision;
