@@ -333,6 +333,28 @@ async fn g04_g27_a_copy_that_brings_a_series_back_stays_a_copy() {
     assert_eq!(guests(changed[0]), Vec::<String>::new());
 }
 
+/// Google shortened a series, and calsync's rows were lost. The CRM still has a changed occurrence in a slot that was cut off.
+#[tokio::test]
+async fn g27_a_slot_that_was_cut_off_is_not_brought_back_for_an_occurrence_that_the_crm_remembers() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let tenant = Tenant::from("default");
+    desk.enter(with(hour("g1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"]})));
+    let change = json!({"location": "Dock 4"});
+    desk.user(|fake, at| fake.user_patch(at, AMY, "g1_20261215T160000Z", &change)).unwrap();
+    for seed in [8, 9] {
+        let engine = table.engine(&desk, store(&desk), seed);
+        let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+        rounds(&desk, &engine, &binding, 4).await;
+        let report = engine.run(&binding).await.unwrap();
+        assert!(!report.wrote(), "{report}");
+        let records = table.changes(&tenant, None, 10).await.unwrap().records;
+        let here = records.iter().filter(|record| matches!(record.state(), State::Live(_))).count();
+        assert_eq!((here, desk.living().len()), if seed == 8 { (2, 2) } else { (1, 1) });
+        desk.retouch("g1", json!({"recurrence": ["RRULE:FREQ=WEEKLY;UNTIL=20261210T000000Z"]}));
+    }
+}
+
 /// The CRM made the record for a store that is lost, and a person deleted it; asked again to make it, the CRM answers as it did.
 #[tokio::test]
 async fn g27_a_creation_that_the_crm_remembers_does_not_hide_that_the_record_was_deleted_since() {

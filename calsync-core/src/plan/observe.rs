@@ -32,6 +32,8 @@ pub(super) struct Pair<'a> {
     pub moved_house: bool,
     /// Deleted in the CRM, whose series has no such slot any more: the CRM would not show what it gets there.
     pub lacked_here: bool,
+    /// The calendar's series has no such slot: nothing can be written there.
+    pub lacked_there: bool,
     /// What of it is compared, kept and carried.
     pub view: View,
     /// What both sides last agreed on, in this view.
@@ -165,6 +167,10 @@ fn pair<'a>(
         item.no_such_slot() && has_slot(series.remote.fields.as_ref(), slot) == Some(true)
     });
     let item = item.filter(|_| !back);
+    // A change of its own that was cut off with the rule is shown as cancelled.
+    let lacked_there = item.is_some_and(|item| {
+        item.no_such_slot() || item.seen == Seen::Gone && slot.zip(series).is_some_and(lacked_by_calendar)
+    });
     let found_back = item.is_some_and(|item| matches!(item.seen, Seen::Looked(_)));
     let moved_house = moved_house || back || (found_back && link.is_some());
     let mirror = match (series, link) {
@@ -222,6 +228,7 @@ fn pair<'a>(
         reassigned,
         moved_house,
         lacked_here: false,
+        lacked_there,
         view,
         agreed: known_base,
     };
@@ -368,6 +375,11 @@ fn lacked_here(series: &Pair<'_>, slot: Slot) -> bool {
         return false;
     };
     rule(there) == rule(&series.base_fields()) && has_slot(Some(here), slot) == Some(false)
+}
+
+/// Whether the calendar's series does not have this slot.
+pub(super) fn lacked_by_calendar((slot, series): (Slot, &Pair<'_>)) -> bool {
+    has_slot(series.remote.fields.as_ref(), slot) == Some(false)
 }
 
 /// `None` where it cannot be told: then nothing is decided by it.

@@ -15,7 +15,7 @@ pub use join::is_deselected;
 pub(crate) use join::roots;
 
 use super::decide::{Decision, Delta, decide};
-use super::observe::{Pair, organizer, pairs};
+use super::observe::{Pair, lacked_by_calendar, organizer, pairs};
 use super::row::{Row, Waiting};
 use super::scope::left_alone;
 use super::{FamilyPlan, Rules};
@@ -164,9 +164,8 @@ impl<'a> Planner<'a> {
             Home::Linked(link) => {
                 self.look_for_slots_cut_off(root, occurrences);
                 // A slot that the calendar's series lacks may be there once it has its new rule, and the series is planned again.
-                let waits =
-                    |pair: &&Pair<'_>| self.new_rule && pair.item.is_some_and(RemoteItem::no_such_slot);
-                let ready: Vec<_> = occurrences.iter().filter(|pair| !waits(pair)).collect();
+                let ready: Vec<_> =
+                    occurrences.iter().filter(|pair| !(self.new_rule && pair.lacked_there)).collect();
                 for pair in ready {
                     self.occurrence(pair, link);
                 }
@@ -241,14 +240,13 @@ impl<'a> Planner<'a> {
         if root.remote.delta != Delta::Edited || rule(&root.base_fields()).as_ref() == Some(&recurrence) {
             return;
         }
-        let Some(until) = recurrence.until() else { return };
         if planted::on(Fault::CutOffUnasked) {
             return;
         }
-        for pair in occurrences {
-            if pair.slot.is_none_or(|slot| slot <= until) || pair.item.is_some_and(RemoteItem::no_such_slot) {
-                continue;
-            }
+        let cut_off = |pair: &&Pair<'_>| {
+            !pair.lacked_there && pair.slot.is_some_and(|slot| lacked_by_calendar((slot, root)))
+        };
+        for pair in occurrences.iter().filter(cut_off) {
             // Also what was seen to be changed there: it may have been, before the series was cut short.
             let (id, occurrence) = match (pair.link.filter(|link| link.base.is_some()), pair.item) {
                 (Some(link), _) => (&link.remote, link.occurrence()),
@@ -308,7 +306,7 @@ impl<'a> Planner<'a> {
         // What the series puts into the slot by itself needs no record of its own.
         let agreed = matches!(pair.base(), Some(State::Live(_)));
         let there = pair.remote.fields.as_ref().filter(|_| agreed || pair.remote.delta != Delta::Same);
-        let cut_off = pair.item.is_some_and(RemoteItem::no_such_slot);
+        let cut_off = pair.lacked_there;
         match (lost, there) {
             (true, None) if cut_off => self.forget_occurrence(pair),
             (true, Some(_)) => _ = self.create_local(pair, Some(root), "its series came back"),
@@ -333,7 +331,7 @@ impl<'a> Planner<'a> {
             _ => return,
         }
         // Nothing of it is in the calendar's series either.
-        if pair.moved_house || pair.item.is_some_and(RemoteItem::no_such_slot) {
+        if pair.moved_house || pair.lacked_there {
             return self.forget_occurrence(pair);
         }
         let (link, item) = match (pair.link, pair.item) {
@@ -421,9 +419,7 @@ impl<'a> Planner<'a> {
         match decision {
             Decision::Keep | Decision::Wait => self.remember(pair, root),
             // The calendar's series has no such slot any more, so that there is nowhere to write to.
-            Decision::CreateRemote | Decision::LocalEditMeetsDelete
-                if pair.item.is_some_and(RemoteItem::no_such_slot) =>
-            {
+            Decision::CreateRemote | Decision::LocalEditMeetsDelete if pair.lacked_there => {
                 let lost = pair.local.fields.clone();
                 self.delete_local(pair, root, "the calendar's series has no such occurrence any more", lost)
             }
