@@ -122,6 +122,39 @@ pub(crate) async fn g04_a_second_copy_of_somebody_else_s_meeting_has_no_guests_t
     desk.settled().await;
 }
 
+/// The agent's own address is among the guests of one occurrence of the team's series: Google puts that one into the agent's calendar,
+/// where calsync has a copy of the series.
+#[tokio::test]
+async fn g04_an_occurrence_that_google_brings_as_a_guest_s_copy_is_there_once() {
+    let desk = Desk::new().await;
+    let team = desk.engine.bind(Binding::two_way(AMY).to("google", TEAM)).await.unwrap();
+    let series = with(hour("g1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]}));
+    desk.user(|fake, at| fake.user_insert(at, TEAM, &series)).unwrap();
+    let rounds = async || {
+        for _ in 0..3 {
+            desk.try_run_of(&team).await.unwrap();
+            desk.run().await;
+        }
+    };
+    rounds().await;
+    let invite = |list: Value| {
+        let change = json!({"attendees": list});
+        desk.user(|fake, at| fake.user_patch(at, TEAM, "g1_20261208T160000Z", &change)).unwrap();
+    };
+    let all = [1, 8, 15].map(|day| format!("2026-12-{day:02}T16:00:00+00:00"));
+    for list in [json!([{"email": AMY}]), json!([]), json!([{"email": AMY}, {"email": EVE}])] {
+        let invited = list.as_array().is_some_and(|list| !list.is_empty());
+        invite(list);
+        rounds().await;
+        assert_eq!(desk.instants().await, all);
+        assert_eq!(desk.starts_there(), all);
+        let copies = desk.living().iter().filter(|event| event["organizer"]["email"] == TEAM).count();
+        assert_eq!(copies, usize::from(invited));
+        assert_eq!(desk.mails(), 0);
+    }
+    desk.settled().await;
+}
+
 #[tokio::test]
 pub(crate) async fn g05_once_mail_is_switched_off_neither_a_change_nor_a_deletion_mails_anybody() {
     let desk = Setup::default().binding(|new| new.mail(Mail::Guests)).desk().await;

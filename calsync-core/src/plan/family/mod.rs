@@ -143,13 +143,8 @@ impl<'a> Planner<'a> {
             for pair in occurrences {
                 self.quiet(pair);
             }
-            if root.link.is_some_and(|link| matches!(link.base, Some(State::Live(_)))) {
-                _ = self.delete_remote(root, None, why, None);
-            } else {
-                self.skip(root, why);
-                self.clear_local(root);
-            }
-            return;
+            let there = root.link.is_some_and(|link| matches!(link.base, Some(State::Live(_))));
+            return self.leave_to_organiser(root, None, there, why);
         }
         let decision = self.with_occurrences(root, occurrences);
         let home = self.carry_out(root, decision, None);
@@ -262,24 +257,34 @@ impl<'a> Planner<'a> {
     /// A meeting whose guests include this calendar: the calendar service puts the guest's copy there by itself, and a second
     /// copy that calsync made before is one too many. The organiser's own event is what is kept in step, if another binding of
     /// the same agent has it (G04, C3).
-    fn stands_elsewhere(&self, root: &Pair<'_>) -> Option<&'static str> {
-        if root.link.is_none()
-            && let (Some(item), Some(fields)) = (root.item, &root.remote.fields)
+    fn stands_elsewhere(&self, pair: &Pair<'_>) -> Option<&'static str> {
+        if pair.link.is_none()
+            && let (Some(item), Some(fields)) = (pair.item, &pair.remote.fields)
             && matches!(item.writable, Writable::OwnCopy { .. })
             && organizer(fields).is_some_and(|organizer| self.rules.own_calendars.contains(&organizer))
         {
             return Some("a guest's copy; another binding of this agent has the organiser's event");
         }
         if planted::on(Fault::LeavingScopeDeletes)
-            && let Some(fields) = &root.remote.fields
+            && let Some(fields) = &pair.remote.fields
         {
             return left_alone(self.rules.binding, self.rules.now, fields, false);
         }
         let here = format!("attendee/{}", self.rules.binding.target.calendar.as_str().to_lowercase());
         let invited =
-            root.record.and_then(|record| record.fields.as_ref()).is_some_and(|f| f.get(&here).is_some());
-        (root.view.mirror && invited)
+            pair.record.and_then(|record| record.fields.as_ref()).is_some_and(|f| f.get(&here).is_some());
+        (pair.view.mirror && invited)
             .then_some("the calendar is a guest of this meeting and gets its copy from the organiser's")
+    }
+
+    /// Takes away what calsync made before, if it is there.
+    fn leave_to_organiser(&mut self, pair: &'a Pair<'a>, root: Option<&Link>, there: bool, why: &str) {
+        if there {
+            _ = self.delete_remote(pair, root, why, None);
+        } else {
+            self.skip(pair, why);
+            self.clear_local(pair);
+        }
     }
 
     /// The decision about the root, where a change of an occurrence counts as a change of the series that keeps it alive.
@@ -379,6 +384,10 @@ impl<'a> Planner<'a> {
                 self.plan.look_remote.push((item.root.clone(), None));
                 continue;
             }
+            if let Some(why) = self.stands_elsewhere(pair) {
+                self.leave_to_organiser(pair, None, false, why);
+                continue;
+            }
             let decision = decide(pair.local.delta, pair.remote.delta);
             // A cancelled occurrence of a series that is not here says nothing.
             let decision = if decision == Decision::CancelLocal { Decision::AgreeGone } else { decision };
@@ -404,6 +413,9 @@ impl<'a> Planner<'a> {
                 }
                 (false, None, _) => {}
             }
+        }
+        if let Some(why) = self.stands_elsewhere(pair) {
+            return self.leave_to_organiser(pair, Some(root), !pair.agreed_gone(), why);
         }
         let decision = decide(pair.local.delta, pair.remote.delta);
         // Seen alone at first, as a single appointment; now its series is here as well.
