@@ -74,6 +74,26 @@ async fn c01_a_day_after_the_end_of_the_crm_s_series_does_not_come_back_to_it() 
     desk.settled_after_a_full_listing().await;
 }
 
+/// A split in Google takes a changed day along without a word, also where the end of an all-day series is written as a time, or as a
+/// number of occurrences.
+#[tokio::test]
+async fn c13_a_changed_day_that_a_split_took_along_is_noticed_however_the_end_is_written() {
+    for end in ["UNTIL=20261203", "UNTIL=20261203T235959Z", "COUNT=3"] {
+        let desk = Desk::new().await;
+        let days = json!({"start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"},
+            "recurrence": ["RRULE:FREQ=DAILY;COUNT=6"]});
+        desk.enter(with(hour("s1", 1), days));
+        desk.user(|fake, at| fake.user_patch(at, AMY, "s1_20261205", &json!({"location": "Dock 4"}))).unwrap();
+        desk.run().await;
+        desk.user(|fake, at| fake.user_split(at, AMY, "s1", "20261204", &json!({}))).unwrap();
+        desk.retouch("s1", json!({"recurrence": [format!("RRULE:FREQ=DAILY;{end}")]}));
+        desk.run().await;
+        assert_eq!(desk.instants().await, desk.starts_there(), "{end}");
+        assert_eq!(desk.instants().await.len(), 6, "{end}");
+        desk.settled_after_a_full_listing().await;
+    }
+}
+
 /// A changed day that could not be read when the calendar showed it, and that a split there has taken to the new series since:
 /// its old id is gone without a word, and what waited behind it must not wait for the next full listing.
 #[tokio::test]
