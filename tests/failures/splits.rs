@@ -83,7 +83,8 @@ async fn c13_a_changed_day_that_a_split_took_along_is_noticed_however_the_end_is
         let days = json!({"start": {"date": "2026-12-01"}, "end": {"date": "2026-12-02"},
             "recurrence": ["RRULE:FREQ=DAILY;COUNT=6"]});
         desk.enter(with(hour("s1", 1), days));
-        desk.user(|fake, at| fake.user_patch(at, AMY, "s1_20261205", &json!({"location": "Dock 4"}))).unwrap();
+        desk.user(|fake, at| fake.user_patch(at, AMY, "s1_20261205", &json!({"location": "Dock 4"})))
+            .unwrap();
         desk.run().await;
         desk.user(|fake, at| fake.user_split(at, AMY, "s1", "20261204", &json!({}))).unwrap();
         desk.retouch("s1", json!({"recurrence": [format!("RRULE:FREQ=DAILY;{end}")]}));

@@ -5,7 +5,7 @@
 //! merge allocates nothing for an occurrence; only where a range moves its slots, and clock changes may bring them out of order, are
 //! those of the next few days held.
 
-use super::offsets::{At, Offsets};
+use super::offsets::At;
 use super::overrides::{APART, Clock, Range, RecurrenceSet, Single};
 use super::series::Truncated;
 use super::set::Merged;
@@ -24,11 +24,13 @@ pub struct Moment {
 
 impl Moment {
     /// The instant; of a whole day or a floating time, its wall time as if it were UTC.
+    #[inline]
     pub fn instant(&self) -> DateTime<Utc> {
         DateTime::from_timestamp(self.at.instant, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
     }
 
     /// What the clocks show.
+    #[inline]
     pub fn wall(&self) -> NaiveDateTime {
         DateTime::from_timestamp(self.at.wall, 0).unwrap_or(DateTime::<Utc>::MAX_UTC).naive_utc()
     }
@@ -44,7 +46,6 @@ impl Moment {
 pub struct Instance<'a, T> {
     found: Found,
     clock: Clock,
-    zone: &'a Offsets,
     slot_clock: Clock,
     value: &'a T,
     changed: bool,
@@ -60,6 +61,7 @@ impl<T> Copy for Instance<'_, T> {}
 
 impl<'a, T> Instance<'a, T> {
     /// The slot that names it within its series, wherever it was moved.
+    #[inline]
     pub fn slot(&self) -> Slot {
         let instant = DateTime::from_timestamp(self.found.key, 0).unwrap_or(DateTime::<Utc>::MAX_UTC);
         match self.slot_clock {
@@ -69,13 +71,15 @@ impl<'a, T> Instance<'a, T> {
     }
 
     /// When it starts.
+    #[inline]
     pub fn start(&self) -> Moment {
         Moment { at: At { instant: self.found.start, wall: self.found.wall }, clock: self.clock }
     }
 
     /// When it ends; not before its start.
+    #[inline]
     pub fn end(&self) -> Moment {
-        Moment { at: self.zone.at(self.found.end), clock: self.clock }
+        Moment { at: self.found.end, clock: self.clock }
     }
 
     /// What it carries: an override's own, or the series'.
@@ -95,7 +99,7 @@ struct Found {
     start: i64,
     key: i64,
     wall: i64,
-    end: i64,
+    end: At,
 }
 
 /// Whether something takes place in a window.
@@ -130,6 +134,7 @@ impl<T> RecurrenceSet<T> {
             next: None,
             held: BinaryHeap::new(),
             done: false,
+            hint: 0,
         });
         let mut instances = Instances {
             set: self,
@@ -162,29 +167,30 @@ impl<T> RecurrenceSet<T> {
         if range.cancelled {
             return Ok(None);
         }
-        let found = self.found(range, self.series.zone.at(key));
+        let found = self.found(range, self.series.zone.at(key), &mut 0);
         Ok(Some(self.of_range(range, found)))
     }
 
     /// A slot, as its range places it.
-    fn found(&self, range: &Range, slot: At) -> Found {
+    #[inline]
+    fn found(&self, range: &Range, slot: At, hint: &mut usize) -> Found {
         let at = range.place(slot);
         let listed = self.series.length_of(slot.instant).filter(|_| range.of.is_none());
-        let end = listed.unwrap_or(range.length).end(at, &range.zone);
+        let end = listed.unwrap_or(range.length).end(at, &range.zone, hint);
         Found { start: at.instant, key: slot.instant, wall: at.wall, end }
     }
 
     fn of_range<'a>(&'a self, range: &'a Range, found: Found) -> Instance<'a, T> {
         let (value, changed) = (self.value_of(range), range.of.is_some());
         let slot_clock = self.ranges[0].clock;
-        Instance { found, clock: range.clock, zone: &range.zone, slot_clock, value, changed }
+        Instance { found, clock: range.clock, slot_clock, value, changed }
     }
 
     fn of_single<'a>(&'a self, single: &'a Single) -> Option<Instance<'a, T>> {
-        let Single { key, at, end, clock, ref zone, of } = *single;
+        let Single { key, at, end, clock, of } = *single;
         let value = &self.overrides[of].to.as_ref()?.value;
         let found = Found { start: at.instant, key, wall: at.wall, end };
-        Some(Instance { found, clock, zone, slot_clock: self.ranges[0].clock, value, changed: true })
+        Some(Instance { found, clock, slot_clock: self.ranges[0].clock, value, changed: true })
     }
 }
 
@@ -202,6 +208,8 @@ struct Part<'a> {
     next: Option<Found>,
     held: BinaryHeap<Reverse<Found>>,
     done: bool,
+    /// Where in its zone the last end was found.
+    hint: usize,
 }
 
 /// What takes place, in order of start. Ends with an error where the work was spent.
@@ -246,8 +254,8 @@ impl<'a, T> Instances<'a, T> {
             if single == Some(&slot.instant) {
                 continue;
             }
-            let found = set.found(range, slot);
-            let met = meets(found.start, found.end, &self.window);
+            let found = set.found(range, slot, &mut part.hint);
+            let met = meets(found.start, found.end.instant, &self.window);
             match range.shift {
                 None if met => {
                     part.next = Some(found);
@@ -272,7 +280,7 @@ impl<'a, T> Instances<'a, T> {
             }
             let at = self.single;
             self.single += 1;
-            if meets(single.at.instant, single.end, &self.window)
+            if meets(single.at.instant, single.end.instant, &self.window)
                 && set.series.has(single.key, &mut self.work)?
             {
                 self.next_single = Some(at);

@@ -122,8 +122,19 @@ impl Offsets {
 
     /// What the clocks show at an instant.
     pub(crate) fn at(&self, instant: i64) -> At {
-        let at = self.rows.partition_point(|row| row.instant <= instant).saturating_sub(1);
-        At { instant, wall: instant + i64::from(self.rows[at].offset) }
+        self.at_near(instant, &mut 0)
+    }
+
+    /// The same; `hint` is where the last one was found.
+    #[inline]
+    pub(super) fn at_near(&self, instant: i64, hint: &mut usize) -> At {
+        let fits = |row: &Row, next: Option<&Row>| {
+            row.instant <= instant && next.is_none_or(|next| instant < next.instant)
+        };
+        if !self.rows.get(*hint).is_some_and(|row| fits(row, self.rows.get(*hint + 1))) {
+            *hint = self.rows.partition_point(|row| row.instant <= instant).saturating_sub(1);
+        }
+        At { instant, wall: instant + i64::from(self.rows[*hint].offset) }
     }
 }
 

@@ -128,9 +128,8 @@ pub struct RecurrenceSet<T> {
 pub(super) struct Single {
     pub(super) key: i64,
     pub(super) at: At,
-    pub(super) end: i64,
+    pub(super) end: At,
     pub(super) clock: Clock,
-    pub(super) zone: Arc<Offsets>,
     /// Which override it is.
     pub(super) of: usize,
 }
@@ -153,6 +152,7 @@ pub(super) struct Range {
 
 impl Range {
     /// Where a slot is placed.
+    #[inline]
     pub(super) fn place(&self, slot: At) -> At {
         match self.shift {
             None => slot,
@@ -213,8 +213,8 @@ impl<T> RecurrenceSet<T> {
         let Some(to) = &change.to else { return Ok(()) };
         let zone = to.start.offsets()?;
         let at = zone.at_wall(to.start.wall());
-        let end = to.length.end(at, &zone);
-        self.by_start.push(Single { key, at, end, clock: to.start.clock(), zone, of });
+        let end = to.length.end(at, &zone, &mut 0);
+        self.by_start.push(Single { key, at, end, clock: to.start.clock(), of });
         Ok(())
     }
 

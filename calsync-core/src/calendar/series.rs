@@ -138,9 +138,14 @@ impl Series {
     }
 
     /// How long the occurrence lasts that starts at this instant, where a list says it (RDATE;VALUE=PERIOD).
+    #[inline]
     pub(super) fn length_of(&self, instant: i64) -> Option<Length> {
-        let at = self.set.lengths.binary_search_by_key(&instant, |(at, _)| *at).ok()?;
-        self.set.lengths.get(at).map(|(_, length)| *length)
+        let lengths = &self.set.lengths;
+        if lengths.is_empty() {
+            return None;
+        }
+        let at = lengths.binary_search_by_key(&instant, |(at, _)| *at).ok()?;
+        lengths.get(at).map(|(_, length)| *length)
     }
 
     /// No occurrence lasts longer than this by a list, in seconds.

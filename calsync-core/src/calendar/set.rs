@@ -293,21 +293,27 @@ impl<'a> Source<'a> {
         Self { walk, next, ahead: [At::default(); AHEAD], taken: 0, found: 0 }
     }
 
+    #[inline]
     fn advance(&mut self) {
         if self.taken == self.found {
-            (self.taken, self.found) = (0, 0);
-            let (ahead, found) = (&mut self.ahead, &mut self.found);
-            self.walk.run(i64::MAX, AHEAD, |at| {
-                ahead[*found] = at;
-                *found += 1;
-            });
+            self.find_ahead();
         }
-        self.next = if self.taken < self.found {
-            self.taken += 1;
-            Step::Found(self.ahead[self.taken - 1])
-        } else {
-            self.walk.step()
+        self.next = match self.ahead.get(self.taken) {
+            Some(at) if self.taken < self.found => {
+                self.taken += 1;
+                Step::Found(*at)
+            }
+            _ => self.walk.step(),
         };
+    }
+
+    fn find_ahead(&mut self) {
+        (self.taken, self.found) = (0, 0);
+        let (ahead, found) = (&mut self.ahead, &mut self.found);
+        self.walk.run(i64::MAX, AHEAD, |at| {
+            ahead[*found] = at;
+            *found += 1;
+        });
     }
 }
 
@@ -410,6 +416,7 @@ impl Merged<'_> {
 
 impl Merged<'_> {
     /// The next one where there is one rule and nothing else to merge it with.
+    #[inline]
     fn next_of_rule(&mut self) -> Option<Result<At, Truncated>> {
         let source = self.rules.first_mut()?;
         loop {
@@ -445,10 +452,14 @@ impl Merged<'_> {
 impl Iterator for Merged<'_> {
     type Item = Result<At, Truncated>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        if self.plain {
-            return self.next_of_rule();
-        }
+        if self.plain { self.next_of_rule() } else { self.next_of_all() }
+    }
+}
+
+impl Merged<'_> {
+    fn next_of_all(&mut self) -> Option<Result<At, Truncated>> {
         loop {
             match self.look() {
                 Ok(Looked::Given(found)) => return Some(Ok(found)),
