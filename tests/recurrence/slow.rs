@@ -495,6 +495,71 @@ fn random_rules_give_what_a_walk_through_all_days_gives() {
     assert!(wrong.is_empty(), "{} of {asked} wrong, the first:\n{shown}", wrong.len());
 }
 
+/// An EXRULE takes out what it names, whatever else it names: another rule altogether, or the same one at longer intervals.
+#[test]
+fn what_another_rule_names_is_left_out() {
+    let (rules, first) =
+        (setting("CALSYNC_RECURRENCE_RULES", 300) / 2, setting("CALSYNC_RECURRENCE_SEED", 1));
+    let (mut wrong, mut left_out, mut truncated, mut asked) = (Vec::new(), 0, 0, 0);
+    for seed in first..first + rules {
+        let mut chance = Chance(seed ^ 0x0e6c_0000);
+        let rule = Drawn::draw(&mut chance);
+        let other = match chance.one_in(3) {
+            true => Drawn::draw(&mut chance),
+            false => Drawn { interval: rule.interval * 2, count: None, until: None, ..rule.clone() },
+        };
+        let time = draw_start(&mut chance);
+        let zone = Zone::new(ZONES[chance.below(5) as usize]).unwrap();
+        let start = match chance.below(4) {
+            0 if !rule.names_times() && !other.names_times() => Start::Day(time.date()),
+            1 => Start::Floating(time),
+            _ => Start::Zoned(near_a_change(time, &zone, &mut chance), zone),
+        };
+        let lines = [rule.text_for(&start), other.text_for(&start).replace("RRULE:", "EXRULE:")];
+        let series = Series::parse(&start, lines.iter().map(String::as_str), Reading::Lenient).expect("read");
+        let (walked, walked_out) = (rule.walk(&start), other.walk(&start));
+        for gap in [Gap::Forward, Gap::Skip] {
+            let (named, all) = rule.expected(&start, &walked, gap);
+            let (out, all_out) = other.expected(&start, &walked_out, gap);
+            // As far as both are known.
+            let to = |list: &[DateTime<Utc>], all| match all {
+                true => DateTime::<Utc>::MAX_UTC,
+                false => list.last().copied().unwrap_or(DateTime::<Utc>::MIN_UTC),
+            };
+            let known = to(&named, all).min(to(&out, all_out));
+            let mut slow: Vec<_> = named.into_iter().filter(|at| *at <= known).collect();
+            slow.retain(|at| {
+                let stays = !out.contains(at);
+                left_out += u32::from(!stays);
+                stays
+            });
+            let series = series.clone().gap(gap);
+            let found: Result<Vec<_>, _> = (series.occurrences())
+                .map(|found| found.map(|found| found.instant()))
+                .take_while(|at| at.is_err() || at.is_ok_and(|at| at <= known))
+                .take(COMPARED)
+                .collect();
+            asked += 1;
+            match found {
+                // A rule that steps by seconds, followed for years.
+                Err(_) => truncated += 1,
+                Ok(found) if found == slow => {}
+                Ok(found) => {
+                    let at = (0..).find(|at| found.get(*at) != slow.get(*at)).unwrap();
+                    let (found, slow) = (found.get(at), slow.get(at));
+                    wrong.push(format!(
+                        "{seed}: {start:?} {gap:?} {lines:?}: {at}: {found:?} instead of {slow:?}"
+                    ));
+                }
+            }
+        }
+    }
+    assert!(left_out > asked, "{left_out} left out of {asked}");
+    assert!(truncated < asked / 10, "{truncated} of {asked} not followed");
+    let shown = wrong.iter().take(4).cloned().collect::<Vec<_>>().join("\n");
+    assert!(wrong.is_empty(), "{} of {asked} wrong, the first:\n{shown}", wrong.len());
+}
+
 /// Lord Howe's clocks change by half an hour: the hour after the change has begun before it, and a step is at another minute than before.
 #[test]
 fn an_hourly_rule_with_minutes_is_in_order_and_whole_where_clocks_change_by_half_an_hour() {
