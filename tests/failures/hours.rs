@@ -8,6 +8,7 @@ use calsync_core::engine::{EngineBuilder, Match, PlanRow, RowState};
 use calsync_core::hours::{Draft, Layer, LayerKind, Period, Rota, Schedules, Words};
 use calsync_core::model::appointment::{Response, Transparency};
 use calsync_core::model::{Appointment, Attendee, Recurrence, Slot, When};
+use calsync_core::plan::Action;
 use calsync_core::{AgentId, Binding, Error, ErrorKind, RecordId, Report, Result, Tenant, Zone};
 use chrono::Weekday::{Fri, Mon, Thu, Tue, Wed};
 use serde_json::json;
@@ -181,6 +182,28 @@ async fn c20_of_two_calendars_of_one_agent_one_tells() {
     assert_eq!(said(&desk.run().await).len(), 1);
     let report = desk.try_run_of(&team).await.unwrap();
     assert!(report.wrote() && said(&report).is_empty(), "{report}");
+}
+
+/// Two writes, one on each side, of which the second is what takes the appointment outside.
+#[tokio::test]
+async fn c20_what_is_written_second_counts_in_a_plan_as_well() {
+    for series in [false, true] {
+        let (desk, _) = nine_to_five().await;
+        let rule =
+            json!({"recurrence": if series { json!(["RRULE:FREQ=WEEKLY;COUNT=2"]) } else { json!(null) }});
+        desk.enter(with(hour("inside", 1), rule));
+        assert_eq!(said(&desk.run().await), Vec::<&str>::new());
+        let record = desk.record("inside").await;
+        desk.retouch("inside", json!({"location": "Dock 4"}));
+        desk.edit(&record, move_to_half_past_four).await;
+        let plan = desk.engine.plan(&desk.binding).await.unwrap();
+        let rows = plan.rows().all().await.unwrap();
+        let kinds: Vec<_> = rows.iter().map(|row| (row.row.action, row.row.hours.is_some())).collect();
+        assert_eq!(kinds, [(Action::Merge, true)], "series: {series}");
+        let reports = [desk.engine.apply(&plan).await.unwrap(), next(&desk).await, next(&desk).await];
+        let said: Vec<&str> = reports.iter().flat_map(said).collect();
+        assert_eq!(said, [rows[0].row.hours.as_deref().unwrap()]);
+    }
 }
 
 #[tokio::test]

@@ -151,6 +151,11 @@ pub(super) fn foreseen(family: &Family, plan: &FamilyPlan) -> Family {
             link.base = Some(base.clone());
         }
     }
+    for (record, state) in &plan.in_the_end {
+        if let Some(link) = links.get_mut(record) {
+            link.base = Some(state.clone());
+        }
+    }
     let settled = |item: &&RemoteItem| {
         group.remote.iter().all(|put| put.key != item.key) && !group.forget.contains(&item.key)
     };

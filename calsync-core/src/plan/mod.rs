@@ -26,11 +26,11 @@ pub(crate) use scope::left_alone;
 use crate::binding::Binding;
 use crate::guard::{Kinds, Tally};
 use crate::id::{InstallationId, RecordId, RemoteId, RunId};
-use crate::model::RemoteOccurrence;
+use crate::model::{RemoteOccurrence, State};
 use crate::provider::Provider;
 use crate::store::{Group, Which};
 use chrono::{DateTime, Utc};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What decisions depend on besides the family itself.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +74,8 @@ pub struct FamilyPlan {
     pub look_local: Vec<RecordId>,
     /// A series of calsync's own table whose changed occurrences must be read first.
     pub look_occurrences: Option<RecordId>,
+    /// Records that are written on both sides, one after the other: what both will have once the second write has arrived too.
+    pub in_the_end: BTreeMap<RecordId, State>,
     /// What the guards count of it.
     pub tally: Tally,
     /// A write was perhaps sent and is not settled: nothing is decided before it is.

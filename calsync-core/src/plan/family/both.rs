@@ -93,6 +93,11 @@ impl<'a> Planner<'a> {
                 RecordChange::Patch { units, fields: raw, occurrence: None, agent: None, sync: None };
             let revision = remote_agrees.then(|| item.revision.clone());
             let id = link.record.clone();
+            if !merged.to_remote.is_empty() {
+                let mut both = agreed.clone();
+                both.take_from(local, &merged.to_remote);
+                self.plan.in_the_end.insert(id.clone(), State::Live(both));
+            }
             self.write_local(pair, operation, id, change, link, State::Live(agreed), revision, local_agrees);
             return;
         }
