@@ -4,7 +4,7 @@ use super::desk::{AMY, BOB, Desk, EVE, TEAM, Way, ZONE, guests, hour, key, timed
 use super::kinds::Log;
 use super::privacy::{bytes, silent};
 use async_trait::async_trait;
-use calsync_core::binding::Detail;
+use calsync_core::binding::{Detail, EditOrDelete};
 use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
 use calsync_core::hours::{Draft, Period, Rota};
@@ -352,6 +352,35 @@ async fn g27_a_slot_that_was_cut_off_is_not_brought_back_for_an_occurrence_that_
         let here = records.iter().filter(|record| matches!(record.state(), State::Live(_))).count();
         assert_eq!((here, desk.living().len()), if seed == 8 { (2, 2) } else { (1, 1) });
         desk.retouch("g1", json!({"recurrence": ["RRULE:FREQ=WEEKLY;UNTIL=20261210T000000Z"]}));
+    }
+}
+
+/// A series was deleted in the CRM with its changed occurrences before calsync's rows were lost. It comes back from the calendar, and its
+/// occurrences with it: where the CRM has no record for a slot, it shows what the series puts there.
+#[tokio::test]
+async fn g27_a_series_that_comes_back_from_the_calendar_brings_its_changed_occurrences() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let tenant = Tenant::from("default");
+    desk.enter(with(hour("g1", 1), json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"]})));
+    let change = json!({"location": "Dock 4"});
+    desk.user(|fake, at| fake.user_patch(at, AMY, "g1_20261215T160000Z", &change)).unwrap();
+    for seed in [8, 9] {
+        let engine = table.engine(&desk, store(&desk), seed);
+        let binding = engine
+            .bind(Binding::two_way(AMY).to("google", AMY).edit_or_delete(EditOrDelete::DeleteWins))
+            .await
+            .unwrap();
+        rounds(&desk, &engine, &binding, 3).await;
+
+        let report = engine.run(&binding).await.unwrap();
+        assert!(!report.wrote(), "{report}");
+        let records = table.changes(&tenant, None, 10).await.unwrap().records;
+        let here: Vec<_> = records.iter().filter(|record| record.fields.is_some()).collect();
+        assert_eq!((here.len(), desk.living().len()), (2, 2), "{here:?}");
+        for record in here {
+            table.write(&record.id, RecordChange::Delete).await;
+        }
     }
 }
 

@@ -411,7 +411,10 @@ impl<'a> Planner<'a> {
                     _ = self.delete_local(pair, Some(root), "cancelled in the calendar", None);
                     return;
                 }
-                (false, None, _) => {}
+                (false, None, delta) => {
+                    _ = self.carry_out(pair, decide(Delta::Absent, delta), Some(root));
+                    return;
+                }
             }
         }
         if let Some(why) = self.stands_elsewhere(pair) {
