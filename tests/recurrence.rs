@@ -4,6 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
 
+#[path = "recurrence/allocations.rs"]
+mod allocations;
 #[path = "recurrence/bad_lines.rs"]
 mod bad_lines;
 #[path = "recurrence/calendars.rs"]

@@ -8,7 +8,7 @@ use super::days::passes;
 use super::offsets::At;
 use super::rule::Freq;
 use super::walk::{END, Step, Walk, place_of, unit};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 
 impl Walk<'_> {
     /// The instant of the next step; `None` after the last year.
@@ -69,17 +69,20 @@ impl Walk<'_> {
                 }
                 continue;
             }
-            let count = self.course.times.len() as u32;
-            let places: BTreeSet<u32> =
-                rule.places.iter().filter_map(|place| place_of(*place, count)).collect();
-            let named = |at: usize| rule.places.is_empty() || places.contains(&(at as u32));
-            let times = self.course.times.iter().enumerate().filter(|(at, _)| named(*at));
-            let times: Vec<i64> = times.map(|(_, time)| i64::from(*time)).collect();
+            let all = &self.course.times;
+            let named = |at: &u32| {
+                let mut places = rule.places.iter().map(|place| place_of(*place, all.len() as u32));
+                rule.places.is_empty() || places.any(|place| place == Some(*at))
+            };
+            let times = |begin: i64| {
+                let named = (0..).zip(all).filter(move |(at, _)| named(at));
+                named.map(move |(_, time)| begin + i64::from(*time))
+            };
             // What the times are counted from: the hour or the minute that the step is in.
             let span = if rule.freq == Freq::Hourly && rule.minutes == 0 { 60 } else { unit };
             let begin_of = |instant: i64, at: At| instant - at.wall.rem_euclid(span);
             let begin = begin_of(instant, at);
-            let mut found: Vec<i64> = times.iter().map(|time| begin + time).collect();
+            self.taken.extend(times(begin));
             // Where clocks go back by less than an hour, the next step is in an hour that has begun already.
             let mut end = begin + span;
             while let Some(instant) = self.step_at(step) {
@@ -89,14 +92,12 @@ impl Walk<'_> {
                     break;
                 }
                 if self.unmet(at).is_none() {
-                    found.extend(times.iter().map(|time| begin + time));
+                    self.taken.extend(times(begin));
                 }
                 (end, self.next) = (begin + span, self.next + 1);
             }
-            found.sort_unstable();
-            found.dedup();
-            found.reverse();
-            self.taken = found;
+            self.taken.sort_unstable_by_key(|instant| Reverse(*instant));
+            self.taken.dedup();
         }
     }
 }

@@ -9,7 +9,7 @@ use super::days::{
 };
 use super::rule::{Freq, Rule};
 use super::walk::{Step, Walk, YEAR_MAX, place_of};
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 
 /// Many periods in one: what a rule by days or weeks has when no other part filters it.
 #[derive(Clone, Copy, Debug)]
@@ -214,19 +214,23 @@ impl Walk<'_> {
     fn take_places(&mut self) {
         let days: u32 = self.bits.iter().map(|word| word.count_ones()).sum();
         let times = self.course.times.len() as u32;
-        let total = days * times;
-        let mut places: BTreeSet<u32> = BTreeSet::new();
-        for place in &self.rule.places {
-            places.extend(place_of(*place, total));
+        for place in self.rule.places.iter().filter_map(|place| place_of(*place, days * times)) {
+            let day = i64::from(self.base) + i64::from(nth_day(&self.bits, place / times));
+            self.taken.push(day * DAY + i64::from(self.course.times[(place % times) as usize]));
         }
-        let days: Vec<u32> =
-            (0..).zip(self.bits).flat_map(|(at, word)| of_mask(word).map(move |bit| at * 64 + bit)).collect();
-        self.taken.extend(places.into_iter().rev().map(|place| {
-            let day = i64::from(self.base) + i64::from(days[(place / times) as usize]);
-            day * DAY + i64::from(self.course.times[(place % times) as usize])
-        }));
+        self.taken.sort_unstable_by_key(|wall| Reverse(*wall));
+        self.taken.dedup();
         self.bits = [0; 6];
     }
+}
+
+/// The nth day of a period that has so many.
+fn nth_day(bits: &Bits, nth: u32) -> u32 {
+    (0..)
+        .zip(bits)
+        .flat_map(|(at, word)| of_mask(*word).map(move |bit| at * 64 + bit))
+        .nth(nth as usize)
+        .unwrap_or(0)
 }
 
 /// A block of a rule by days or weeks that nothing filters.
