@@ -9,7 +9,7 @@ use calsync_core::clock::SeededEntropy;
 use calsync_core::host::{Applied, Changes, Host, RecordChange, RecordWrite};
 use calsync_core::hours::{Draft, Period, Rota};
 use calsync_core::limits::{Allowance, Limit, Limits};
-use calsync_core::model::{Fields, Occurrence, Record, State, Visibility};
+use calsync_core::model::{Appointment, Fields, Occurrence, Record, State, Visibility};
 use calsync_core::store::{Batch, Group, MemoryStore, Store, Which};
 use calsync_core::{
     AgentId, Binding, Engine, Error, ErrorKind, OperationId, Position, RecordId, Result, Tenant,
@@ -426,6 +426,26 @@ async fn c20_a_crm_with_a_table_of_its_own_is_told_what_is_outside_of_the_hours_
     let report = engine.run(&binding).await.unwrap();
     assert_eq!(report.hours.withdrawn.len(), 1, "{report}");
     assert_eq!(engine.hours_warnings(&binding, None, 9).await.unwrap(), []);
+}
+
+/// Before it is saved in the CRM, with what became of the series' occurrences.
+#[tokio::test]
+async fn c20_an_edit_in_a_table_of_the_crm_s_is_held_against_the_hours_before_it_is_saved() {
+    let desk = Desk::new().await;
+    let table = OwnTable::new(&desk);
+    let engine = table.engine(&desk, store(&desk), 8);
+    let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    let start = timed("round", "2026-12-01T16:30:00", "2026-12-01T17:00:00", ZONE);
+    desk.enter(with(start, json!({"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]})));
+    desk.remove("round_20261208T233000Z");
+    rounds(&desk, &engine, &binding, 2).await;
+    let records = table.changes(&Tenant::from("default"), None, 10).await.unwrap().records;
+    let series = records.into_iter().find(|record| record.occurrence.is_none()).unwrap();
+    let mut longer = Appointment::from_fields(&series.fields.unwrap()).unwrap();
+    assert_eq!(engine.hours_notice(&AMY.into(), Some(&series.id), &longer).await.unwrap(), None);
+    longer.when = visit("", "2026-12-01T16:30:00").when;
+    let notice = engine.hours_notice(&AMY.into(), Some(&series.id), &longer).await.unwrap().unwrap();
+    assert!(notice.contains("round: 2 of 2 occurrences."), "{notice}");
 }
 
 /// Whatever calsync keeps its own rows in.
