@@ -85,10 +85,42 @@ def question_of(seed: int) -> dict | None:
         if "BYSETPOS" in parts and not any(name.startswith("BY") and name != "BYSETPOS" for name in parts):
             del parts["BYSETPOS"]
         moment = datetime.combine(moment.date(), time())
-    line = "RRULE:" + ";".join(f"{name}={value}" for name, value in parts.items())
     dtstart = moment.date().isoformat() if kind == "day" and coarse else moment.isoformat()
     tzid = chance.choice(ZONES) if kind == "zone" and coarse else None
-    return {"seed": seed, "dtstart": dtstart, "tzid": tzid, "lines": [line], "count": 3 * COMPARED}
+    until = None
+    if "COUNT" not in parts and chance.random() < 0.4:
+        # Noon, where no clock changes.
+        until = datetime.combine(moment.date() + timedelta(days=chance.randrange(1200 if coarse else 3)), time(12))
+    rules = [("RRULE", parts)]
+    if coarse and chance.random() < 0.3:
+        # The same rule, but twice as seldom, or of the days of one month only.
+        other = {name: value for name, value in parts.items() if name != "COUNT"}
+        if parts["FREQ"] == "YEARLY" or chance.random() < 0.5:
+            other["INTERVAL"] = str(2 * int(parts["INTERVAL"]))
+        else:
+            other["BYMONTH"] = str(chance.randint(1, 12))
+        if not is_known_to_differ(other):
+            rules.append(("EXRULE", other))
+    lines = [rule_line(name, parts, until_text(until, dtstart, tzid)) for name, parts in rules]
+    # What dateutil is asked: it has no zone here, and the same wall time as the end.
+    walls = [rule_line(name, parts, until_text(until, dtstart, None)) for name, parts in rules]
+    return {"seed": seed, "dtstart": dtstart, "tzid": tzid, "lines": lines, "count": 3 * COMPARED, "walls": walls}
+
+
+def rule_line(name: str, parts: dict, until: str) -> str:
+    end = until if name == "RRULE" else ""
+    return f"{name}:" + ";".join(f"{part}={value}" for part, value in parts.items()) + end
+
+
+def until_text(until: datetime | None, dtstart: str, tzid: str | None) -> str:
+    """As the value of UNTIL has to be for such a start."""
+    if until is None:
+        return ""
+    if "T" not in dtstart:
+        return f";UNTIL={until:%Y%m%d}"
+    if tzid:
+        return f";UNTIL={until.replace(tzinfo=ZoneInfo(tzid)).astimezone(timezone.utc):%Y%m%dT%H%M%SZ}"
+    return f";UNTIL={until:%Y%m%dT%H%M%S}"
 
 
 def theirs(asked: dict) -> list[datetime]:
@@ -97,14 +129,18 @@ def theirs(asked: dict) -> list[datetime]:
     end = datetime(LAST_YEAR + 1, 1, 1)
     found = []
     try:
-        rule = rrulestr(asked["lines"][0], dtstart=start)
+        rule, *exceptions = [rrulestr(line.split(":", 1)[1], dtstart=start) for line in asked["walls"]]
     except ValueError as nothing:
         assert "empty set" in str(nothing), asked
         return []
-    for wall in rule.xafter(start, count=2 * COMPARED, inc=True):
+    for wall in rule.xafter(start, count=4 * COMPARED, inc=True):
         if wall >= end:
             break
         found.append(wall)
+    # Not by its own sets, which fail where one of them ends.
+    for exception in exceptions:
+        left_out = set(exception.between(start, found[-1], inc=True)) if found else set()
+        found = [wall for wall in found if wall not in left_out]
     if asked["tzid"]:
         zone = ZoneInfo(asked["tzid"])
         found = sorted({wall.replace(tzinfo=zone).astimezone(timezone.utc).replace(tzinfo=None) for wall in found})
