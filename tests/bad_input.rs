@@ -10,12 +10,15 @@ mod shaky_store;
 
 use async_trait::async_trait;
 use calsync_core::clock::{Clock, ManualClock};
+use calsync_core::hours::{
+    DAY_PERIODS_MAX, Draft, Hours, LAYERS_MAX, Layer, LayerKind, Period, Rota, SPAN_DAYS_MAX,
+};
 use calsync_core::store::{MemoryStore, Store};
 use calsync_core::{Binding, Error, ErrorKind, Secret};
 use calsync_google::{Google, OAuthClient, ServiceAccountKey};
 use calsync_sqlite::SqliteStore;
 use calsync_testkit::fake_google::{Fault, FaultKind, Role};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc, Weekday};
 use desk::{AMY, Desk, PEM, ROBOT, Setup, TEAM, hour, key, key_json, visit, with};
 use futures_util::FutureExt;
 use serde_json::json;
@@ -422,4 +425,38 @@ async fn a_store_that_turns_read_only_during_a_run_ends_it_with_its_own_words() 
         assert_eq!((desk.titles().await.len(), desk.living().len()), (2, 2), "after {calls} calls");
         desk.settled().await;
     }
+}
+
+/// Everything that a schedule may have, at most, over the longest span that may be asked for. Ends by itself, in bounded memory.
+#[test]
+fn the_largest_working_hours_that_are_accepted_are_compiled_and_asked_in_bounded_memory() {
+    let minutes = || (0..DAY_PERIODS_MAX as u32).map(|at| Period::new(at * 60, at * 60 + 30));
+    let week =
+        [Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri, Weekday::Sat, Weekday::Sun];
+    let mut draft = Draft::new("America/New_York").every(week, minutes());
+    let day = |year, month, day| NaiveDate::from_ymd_opt(year, month, day).unwrap();
+    for at in 0..LAYERS_MAX {
+        let kind = if at % 2 == 0 { LayerKind::Leave } else { LayerKind::Extra };
+        draft.layers.push(Layer::days(kind, day(1, 1, 1), day(9999, 12, 31)).at(minutes()));
+    }
+    let from: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+    let span = |days: i64| from..from + chrono::Duration::days(days);
+    let refused = |draft: &Draft, days: i64| {
+        let rota = Rota::new(draft.clone().check().unwrap());
+        Hours::compile(&rota, span(days)).unwrap_err()
+    };
+    let error = refused(&draft, SPAN_DAYS_MAX);
+    assert_eq!(error.kind(), ErrorKind::Limit);
+    assert!(error.to_string().contains("layer_periods_max 20000000"), "{error}");
+    // As many as may be.
+    draft.layers.truncate(22);
+    assert_eq!(refused(&draft, SPAN_DAYS_MAX + 1).kind(), ErrorKind::Limit);
+    let rota = Rota::new(draft.check().unwrap());
+    let mut hours = None;
+    let memory =
+        allocation_counter::measure(|| hours = Some(Hours::compile(&rota, span(SPAN_DAYS_MAX)).unwrap()));
+    assert!(memory.bytes_max < 200_000_000, "{memory:?}");
+    let hours = hours.unwrap();
+    let memory = allocation_counter::measure(|| drop(hours.work(span(SPAN_DAYS_MAX)).unwrap()));
+    assert!(memory.bytes_max < 200_000_000, "{memory:?}");
 }

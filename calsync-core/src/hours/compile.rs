@@ -19,6 +19,10 @@ use std::ops::Range;
 /// The longest span that is compiled, in days: a century, which takes some 2 MB.
 pub const SPAN_DAYS_MAX: i64 = 36_600;
 
+/// The most times of a day that the layers of a rota may name in one span: of leave at times and extra time, periods by days. A person
+/// has some thousands in a century.
+pub const LAYER_PERIODS_MAX: u64 = 20_000_000;
+
 pub(super) const DAY: i64 = 86_400;
 
 /// Why a time is outside of working hours.
@@ -122,10 +126,10 @@ impl Hours {
     /// Compiles a rota for a span of time.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] for a span longer than [`SPAN_DAYS_MAX`].
+    /// [`ErrorKind::Limit`] for a span longer than [`SPAN_DAYS_MAX`], or in which the layers name more than [`LAYER_PERIODS_MAX`] times.
     pub fn compile(rota: &Rota, span: Range<DateTime<Utc>>) -> Result<Self> {
         let span = span.start.timestamp()..span.end.timestamp().max(span.start.timestamp());
-        check_span(&span)?;
+        check_span(rota, &span)?;
         Ok(Self { rota: rota.clone(), stretches: lay_out(rota, span) })
     }
 
@@ -137,13 +141,13 @@ impl Hours {
     /// The times of work in a window, in order; none touches another.
     ///
     /// # Errors
-    /// [`ErrorKind::Limit`] for a window longer than [`SPAN_DAYS_MAX`].
+    /// As [`Hours::compile`], for a window that was not compiled.
     pub fn work(&self, window: Range<DateTime<Utc>>) -> Result<Vec<Range<DateTime<Utc>>>> {
         let window = window.start.timestamp()..window.end.timestamp();
         if window.is_empty() {
             return Ok(Vec::new());
         }
-        check_span(&window)?;
+        check_span(&self.rota, &window)?;
         let own;
         let stretches = match self.covers(&window) {
             true => &self.stretches,
@@ -173,14 +177,32 @@ impl Hours {
     }
 }
 
-fn check_span(span: &Range<i64>) -> Result<()> {
-    match span.end.saturating_sub(span.start) > SPAN_DAYS_MAX * DAY {
-        true => {
-            Err(Error::new(ErrorKind::Limit, "working hours are not worked out over so long a time at once")
-                .with("days_max", SPAN_DAYS_MAX))
-        }
+fn check_span(rota: &Rota, span: &Range<i64>) -> Result<()> {
+    let about = "working hours are not worked out over so long a time at once";
+    if span.end.saturating_sub(span.start) > SPAN_DAYS_MAX * DAY {
+        return Err(Error::new(ErrorKind::Limit, about).with("days_max", SPAN_DAYS_MAX));
+    }
+    let days = days_of(span);
+    let own = || rota.placed().iter();
+    let layers = rota.schedules().iter().flat_map(|schedule| schedule.placed().iter().chain(own()));
+    let named = layers
+        .filter(|placed| matches!(placed.layer.kind, LayerKind::Extra | LayerKind::Leave))
+        .fold(0_u64, |named, Placed { days: of_layer, layer }| {
+            let days = of_layer.end.min(days.end).saturating_sub(of_layer.start.max(days.start)).max(0);
+            named.saturating_add(days.unsigned_abs().saturating_mul(layer.periods.len() as u64))
+        });
+    match named > LAYER_PERIODS_MAX {
+        true => Err(Error::new(ErrorKind::Limit, about)
+            .with("layer_periods", named)
+            .with("layer_periods_max", LAYER_PERIODS_MAX)),
         false => Ok(()),
     }
+}
+
+/// The days on which what is in a span can begin: work reaches into the day after its own, and clocks are up to a day and some hours away
+/// from UTC's.
+fn days_of(span: &Range<i64>) -> Range<i64> {
+    span.start.div_euclid(DAY) - 4..span.end.div_euclid(DAY) + 4
 }
 
 /// An instant of so many seconds since 1970.
@@ -236,8 +258,7 @@ struct Ledger {
 
 /// Lays out a span of time.
 pub(super) fn lay_out(rota: &Rota, span: Range<i64>) -> Stretches {
-    // Work reaches into the day after its own, and clocks are up to a day and some hours away from UTC's.
-    let days = span.start.div_euclid(DAY) - 4..span.end.div_euclid(DAY) + 4;
+    let days = days_of(&span);
     let mut ledger = Ledger::default();
     ledger.days.reserve(usize::try_from(days.end - days.start).unwrap_or_default() + 1);
     for (at, schedule) in rota.schedules().iter().enumerate() {
@@ -291,6 +312,7 @@ impl Ledger {
             };
             let mut bounds: Option<(i64, i64)> = None;
             let shifts = if mark.leave { &mut self.leave } else { &mut self.work };
+            let (began, began_absent) = (shifts.len(), self.absent.len());
             let mut add = |shift: Range<i64>| {
                 if !shift.is_empty() {
                     let (first, last) = bounds.unwrap_or((shift.start, shift.end));
@@ -311,6 +333,9 @@ impl Ledger {
                         LayerKind::Override | LayerKind::Holiday => {}
                     }
                 }
+                // However many layers say the same, a day has only so many minutes.
+                unite_from(shifts, began);
+                unite_from(&mut self.absent, began_absent);
             }
             let holiday = holiday.filter(|_| instead.is_none());
             if holiday.is_some() {
@@ -430,6 +455,13 @@ impl<'a> Cursor<'a> {
             None => false,
         }
     }
+}
+
+/// Unites what a list has from an index on.
+fn unite_from(list: &mut Vec<Range<i64>>, from: usize) {
+    let mut tail = list.split_off(from);
+    unite(&mut tail);
+    list.append(&mut tail);
 }
 
 /// Sorts stretches and makes those one that overlap or touch.

@@ -51,7 +51,7 @@ mod words;
 mod tests;
 
 pub use check::{Check, LENGTH_DAYS_MAX, PARTS_MAX, Part, Skip, Verdict};
-pub use compile::{Hours, Reason, SPAN_DAYS_MAX};
+pub use compile::{Hours, LAYER_PERIODS_MAX, Reason, SPAN_DAYS_MAX};
 pub use judge::{Finding, Subject, find};
 pub use rota::{Rota, SCHEDULES_MAX};
 pub use schedule::{
