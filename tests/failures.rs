@@ -17,6 +17,8 @@ mod credentials;
 mod deletions;
 #[path = "failures/desk.rs"]
 mod desk;
+#[path = "failures/forgotten.rs"]
+mod forgotten;
 #[path = "failures/guards.rs"]
 mod guards;
 #[path = "failures/guests.rs"]
@@ -31,6 +33,8 @@ mod leases;
 mod listing;
 #[path = "failures/moments.rs"]
 mod moments;
+#[path = "failures/own_table.rs"]
+mod own_table;
 #[path = "failures/own_tables.rs"]
 mod own_tables;
 #[path = "planted/mod.rs"]
