@@ -51,7 +51,7 @@ fn ten_thousand_occurrences_ask_for_memory_as_often_as_two_thousand() {
             occurrences.map_while(Result::ok).inspect(|found| _ = black_box(found.slot())).count()
         };
         as_often(asked(10_000, walk), asked(2_000, walk), &lines);
-        let mut into = Vec::with_capacity(20_000_000);
+        let mut into = Vec::with_capacity(1_000_000);
         let mut fill = |years: i64| {
             into.clear();
             measure(|| series.fill(from()..from() + Duration::days(366 * years), &mut into).unwrap())

@@ -70,13 +70,11 @@ impl Walk<'_> {
                 continue;
             }
             let all = &self.course.times;
-            let named = |at: &u32| {
-                let mut places = rule.places.iter().map(|place| place_of(*place, all.len() as u32));
-                rule.places.is_empty() || places.any(|place| place == Some(*at))
-            };
             let times = |begin: i64| {
-                let named = (0..).zip(all).filter(move |(at, _)| named(at));
-                named.map(move |(_, time)| begin + i64::from(*time))
+                let every = if rule.places.is_empty() { all.as_slice() } else { &[] };
+                let at = |place: &i16| all.get(place_of(*place, all.len() as u32)? as usize);
+                let named = rule.places.iter().filter_map(at);
+                every.iter().chain(named).map(move |time| begin + i64::from(*time))
             };
             // What the times are counted from: the hour or the minute that the step is in.
             let span = if rule.freq == Freq::Hourly && rule.minutes == 0 { 60 } else { unit };

@@ -225,12 +225,14 @@ impl Walk<'_> {
 }
 
 /// The nth day of a period that has so many.
-fn nth_day(bits: &Bits, nth: u32) -> u32 {
-    (0..)
-        .zip(bits)
-        .flat_map(|(at, word)| of_mask(*word).map(move |bit| at * 64 + bit))
-        .nth(nth as usize)
-        .unwrap_or(0)
+fn nth_day(bits: &Bits, mut nth: u32) -> u32 {
+    for (at, word) in (0..).zip(bits) {
+        match nth.checked_sub(word.count_ones()) {
+            Some(left) => nth = left,
+            None => return at * 64 + of_mask(*word).nth(nth as usize).unwrap_or(0),
+        }
+    }
+    0
 }
 
 /// A block of a rule by days or weeks that nothing filters.

@@ -447,18 +447,8 @@ impl Merged<'_> {
             self.passing = passing;
         }
     }
-}
 
-impl Iterator for Merged<'_> {
-    type Item = Result<At, Truncated>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.plain { self.next_of_rule() } else { self.next_of_all() }
-    }
-}
-
-impl Merged<'_> {
+    /// The next one of everything that is merged.
     fn next_of_all(&mut self) -> Option<Result<At, Truncated>> {
         loop {
             match self.look() {
@@ -472,5 +462,14 @@ impl Merged<'_> {
                 }
             }
         }
+    }
+}
+
+impl Iterator for Merged<'_> {
+    type Item = Result<At, Truncated>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.plain { self.next_of_rule() } else { self.next_of_all() }
     }
 }

@@ -169,7 +169,8 @@ fn pair<'a>(
     let item = item.filter(|_| !back);
     // A change of its own that was cut off with the rule is shown as cancelled.
     let lacked_there = item.is_some_and(|item| {
-        item.no_such_slot() || item.seen == Seen::Gone && slot.zip(series).is_some_and(lacked_by_calendar)
+        let cut_off = |(slot, series)| lacked_by_calendar(series, slot);
+        item.no_such_slot() || item.seen == Seen::Gone && slot.zip(series).is_some_and(cut_off)
     });
     let found_back = item.is_some_and(|item| matches!(item.seen, Seen::Looked(_)));
     let moved_house = moved_house || back || (found_back && link.is_some());
@@ -378,7 +379,7 @@ fn lacked_here(series: &Pair<'_>, slot: Slot) -> bool {
 }
 
 /// Whether the calendar's series does not have this slot.
-pub(super) fn lacked_by_calendar((slot, series): (Slot, &Pair<'_>)) -> bool {
+pub(super) fn lacked_by_calendar(series: &Pair<'_>, slot: Slot) -> bool {
     has_slot(series.remote.fields.as_ref(), slot) == Some(false)
 }
 

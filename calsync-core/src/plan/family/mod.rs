@@ -239,7 +239,7 @@ impl<'a> Planner<'a> {
             return;
         }
         let cut_off = |pair: &&Pair<'_>| {
-            !pair.lacked_there && pair.slot.is_some_and(|slot| lacked_by_calendar((slot, root)))
+            !pair.lacked_there && pair.slot.is_some_and(|slot| lacked_by_calendar(root, slot))
         };
         for pair in occurrences.iter().filter(cut_off) {
             // Also what was seen to be changed there: it may have been, before the series was cut short.
