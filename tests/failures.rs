@@ -23,6 +23,8 @@ mod forgotten;
 mod guards;
 #[path = "failures/guests.rs"]
 mod guests;
+#[path = "failures/guests_out.rs"]
+mod guests_out;
 #[path = "failures/hours.rs"]
 mod hours;
 #[path = "failures/kinds.rs"]

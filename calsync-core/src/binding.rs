@@ -100,7 +100,8 @@ pub struct Binding {
     pub policy: Policy,
     /// What happens where a change meets a deletion.
     pub edit_or_delete: EditOrDelete,
-    /// Who is told by mail about writes to the calendar. Nobody, unless the host authorises it here.
+    /// Who is told by mail about writes to the calendar. Nobody, unless the host authorises it here. Whoever switches it off again
+    /// finds the guests who are in the calendar by then in [`Engine::plan_guests_out`](crate::Engine::plan_guests_out).
     pub mail: Mail,
     /// What a deletion in the calendar does to the CRM's record.
     pub removal: Removal,

@@ -150,6 +150,7 @@ impl Bench<'_> {
             own_table: kind.own_table,
             own_calendars: &none,
             organises: true,
+            guests_out: false,
             fresh: &fresh,
             occurrences_read: false,
             pairing: &pairing,

@@ -102,7 +102,8 @@ impl Engine {
     }
 
     /// Changes any of the settings but id, tenant, provider and calendar. Links stay. Both sides are looked at as a whole in
-    /// the next run, because what was out of scope may be in it now; leaving the scope deletes nothing.
+    /// the next run, because what was out of scope may be in it now; leaving the scope deletes nothing. Where mail is switched off,
+    /// [`Engine::plan_guests_out`] offers to take the guests out of the calendar who are in it by then.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`] when the binding is gone, [`ErrorKind::PreconditionFailed`] when it is changed by somebody else

@@ -33,6 +33,7 @@ impl Pass<'_> {
             own_table: self.engine.shared.host.is_none(),
             own_calendars: &self.own_calendars,
             organises: self.organises,
+            guests_out: self.guests_out,
             fresh,
             occurrences_read,
             pairing: &self.pairing,

@@ -39,6 +39,8 @@ pub(super) struct Pass<'a> {
     pub own_calendars: BTreeSet<String>,
     /// Whether this binding, of all that the agent has, invites guests.
     pub organises: bool,
+    /// Whether guests are taken out of what this calendar invites to: in a plan that was drawn up for just that.
+    pub guests_out: bool,
     /// What both sides had before anything linked it, as found for the plans that are made now.
     pub pairing: Pairing,
     /// The roots that a reviewer deselected.
@@ -120,6 +122,7 @@ impl Engine {
             effort: Arc::new(Effort::until(leased + self.shared.settings.run_time_max)),
             own_calendars,
             organises,
+            guests_out: false,
             pairing: Pairing::default(),
             deselected: BTreeSet::new(),
             run,

@@ -167,6 +167,13 @@ impl Fields {
         }
     }
 
+    /// Takes over every value that `other` has.
+    pub fn take_all(&mut self, other: &Self) {
+        for (unit, value) in other.0.iter() {
+            self.set(unit.clone(), value.clone());
+        }
+    }
+
     /// Only these units.
     pub fn only(&self, units: &BTreeSet<Unit>) -> Self {
         self.kept(|unit| units.contains(unit))

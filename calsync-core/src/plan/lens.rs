@@ -22,17 +22,20 @@ pub struct Lens<'a> {
 pub(super) struct View {
     /// A second copy of a meeting that is organised in another calendar: without guests, and without what tells who they are.
     pub mirror: bool,
+    /// Guests were taken out of the calendar's event, and stay in the CRM.
+    pub guests_out: bool,
     /// How much of the appointment passes between the sides.
     pub detail: Detail,
 }
 
 impl View {
     pub(super) fn keeps(self, unit: &str) -> bool {
-        self.detail.keeps(unit) && (!self.mirror || of_the_copy(unit))
+        let guest = unit.starts_with("attendee/");
+        self.detail.keeps(unit) && (!self.mirror || of_the_copy(unit)) && !(self.guests_out && guest)
     }
 
     pub(super) fn of(self, mut fields: Fields) -> Fields {
-        if self.mirror || !self.detail.is_full() {
+        if self.mirror || self.guests_out || !self.detail.is_full() {
             fields.retain(|unit| self.keeps(unit.as_str()));
         }
         fields
@@ -53,7 +56,7 @@ impl<'a> Lens<'a> {
     /// What a record can be recognised by, of what it lets through: the same on both sides, whoever keeps it. Busy time alone
     /// recognises nothing for sure.
     pub fn candidate(&self, id: &str, fields: &Fields) -> Option<Candidate> {
-        let view = View { mirror: false, detail: self.detail(fields) };
+        let view = View { mirror: false, guests_out: false, detail: self.detail(fields) };
         let calendar = &self.binding.target.calendar;
         let candidate = Candidate::of(id, &self.fields(fields, view), calendar)?;
         Some(Candidate { sure: view.keeps("summary"), ..candidate })

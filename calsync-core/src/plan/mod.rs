@@ -47,6 +47,8 @@ pub struct Rules<'a> {
     pub own_calendars: &'a BTreeSet<String>,
     /// Whether this binding, of all that the agent has, invites the guests of an appointment that nobody organises yet.
     pub organises: bool,
+    /// Whether guests are taken out of what this calendar invites to.
+    pub guests_out: bool,
     /// What was read by id for this very plan.
     pub fresh: &'a BTreeSet<RemoteId>,
     /// Whether the changed occurrences of the series were read for this very plan.

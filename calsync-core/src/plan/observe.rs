@@ -78,7 +78,7 @@ impl<'a> Pair<'a> {
 
     /// The link as this view has it: what is held back is not kept in its base.
     pub(super) fn rebased(&self, mut link: Link) -> Link {
-        link.mirror = self.view.mirror;
+        (link.mirror, link.guests_out) = (self.view.mirror, self.view.guests_out);
         if link.detail != self.view.detail {
             link.detail = self.view.detail;
             if matches!(link.base, Some(State::Live(_))) {
@@ -179,10 +179,13 @@ fn pair<'a>(
         (None, Some(link)) if link.base.is_some() => link.mirror || invites_elsewhere(record, rules),
         _ => is_mirror(record, item, rules),
     };
+    let guests_out = series.is_some_and(|series| series.view.guests_out)
+        || link.is_some_and(|link| link.guests_out)
+        || rules.guests_out && !mirror && invites(link, item, binding);
     // What a read found in a slot counts only in the plan that it was read for.
     let item = item.filter(|item| !matches!(item.seen, Seen::Looked(_)) || rules.fresh.contains(&item.id));
     let lens = Lens::new(provider, binding);
-    let view = View { mirror, detail: detail(link, item, record, &lens) };
+    let view = View { mirror, guests_out, detail: detail(link, item, record, &lens) };
     let known_base = known_base(link, item, record, &lens, view);
     let base = known_base.clone().filter(|_| !moved_house);
     // An occurrence belongs to whoever has its series.
@@ -362,6 +365,25 @@ fn is_mirror(record: Option<&Record>, item: Option<&RemoteItem>, rules: &Rules<'
 fn invites_elsewhere(record: Option<&Record>, rules: &Rules<'_>) -> bool {
     let organizer = record.and_then(|record| record.fields.as_ref()).and_then(organizer);
     organizer.is_some_and(|organizer| rules.own_calendars.contains(&organizer))
+}
+
+/// Whether this calendar invites guests to what both sides have agreed on.
+fn invites(link: Option<&Link>, item: Option<&RemoteItem>, binding: &Binding) -> bool {
+    let Some(State::Live(fields)) = link.and_then(|link| link.base.as_ref()) else { return false };
+    let own = binding.target.calendar.as_str().to_lowercase();
+    guests(fields).next().is_some()
+        && organizer(fields).is_none_or(|organizer| organizer == own)
+        && item.is_none_or(|item| item.writable == Writable::All)
+}
+
+/// The units that are guests.
+pub(super) fn guests(fields: &Fields) -> impl Iterator<Item = &Unit> {
+    guests_among(fields.iter().map(|(unit, _)| unit))
+}
+
+/// Those of some units that are guests.
+pub(super) fn guests_among<'u>(units: impl IntoIterator<Item = &'u Unit>) -> impl Iterator<Item = &'u Unit> {
+    units.into_iter().filter(|unit| unit.as_str().starts_with("attendee/"))
 }
 
 /// The address of who invites, in lower case.

@@ -86,7 +86,11 @@ pub fn acknowledge(
             let (there, agreed, opens) = match (&record.state, base) {
                 (State::Live(there), State::Live(agreed)) => {
                     let own = lens.detail(there);
-                    let view = View { mirror: link.mirror, detail: link.detail.min(own) };
+                    let view = View {
+                        mirror: link.mirror,
+                        guests_out: link.guests_out,
+                        detail: link.detail.min(own),
+                    };
                     (lens.fields(there, view), agreed, own > link.detail)
                 }
                 _ => (Fields::new(), &Fields::new(), false),

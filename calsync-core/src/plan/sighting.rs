@@ -6,6 +6,7 @@
 
 use super::ids;
 use super::lens::{Lens, View};
+use super::observe::guests;
 use super::settle::unreadable;
 use crate::binding::Binding;
 use crate::id::{InstallationId, RecordId, RemoteId, RemoteKey};
@@ -63,10 +64,12 @@ pub fn sight(
     match (link, link.and_then(|link| link.base.as_ref()), &record.state) {
         (Some(link), Some(State::Live(base)), state) => {
             let detail = state.fields().map_or(link.detail, |fields| lens.detail(fields));
-            let view = View { mirror: link.mirror, detail };
+            let view = View { mirror: link.mirror, guests_out: link.guests_out, detail };
             let same = match state {
                 // More is let through than was agreed on: what there is of it is decided about.
                 _ if detail > link.detail => false,
+                // Its guests are not taken out yet.
+                State::Live(_) if link.guests_out && guests(base).next().is_some() => false,
                 _ if link.revision.as_ref() == Some(&record.revision) => true,
                 State::Live(fields) => lens.fields(fields, view).same_as(&lens.fields(base, view)),
                 State::Gone => false,
@@ -155,6 +158,7 @@ pub fn found(remote: &RemoteId, record: RecordId) -> Link {
         incarnation: 0,
         mirror: false,
         adopted: true,
+        guests_out: false,
         detail: crate::detail::Detail::default(),
         answer: None,
     }

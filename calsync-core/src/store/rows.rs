@@ -45,6 +45,10 @@ pub struct Link {
     /// is mailed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adopted: bool,
+    /// Guests are taken out of the calendar's event ([`Engine::plan_guests_out`](crate::Engine::plan_guests_out)) and stay out; the CRM
+    /// keeps them. As long as the base has guests, the event may have them too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub guests_out: bool,
     /// How much of the appointment the base has: what was held back from it is nobody's edit.
     #[serde(default, skip_serializing_if = "Detail::is_full")]
     pub detail: Detail,

@@ -462,6 +462,7 @@ impl One {
             version: Some("1".into()),
             revision: Some("\"1\"".into()),
             adopted: false,
+            guests_out: false,
             ..sighting::found(&self.remote, self.record.clone())
         }
     }

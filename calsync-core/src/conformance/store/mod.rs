@@ -244,6 +244,7 @@ fn link_in(record: &str, record_root: &str, key: &str, remote_root: &str) -> Lin
         answer: None,
         mirror: false,
         adopted: false,
+        guests_out: false,
         detail: crate::binding::Detail::Full,
     }
 }

@@ -24,6 +24,7 @@ impl Pass<'_> {
         self.deliver().await?;
         self.observe_both().await?;
         let plan = self.engine.open_plan(id).await?;
+        self.guests_out = plan.guests_out;
         let mut last = 0;
         let mut said = Vec::new();
         plan.each(|stored, kept| {
@@ -85,6 +86,10 @@ impl Pass<'_> {
         let mut roots = roots_of(&root, &rows);
         // Linked, and on one side only: the rows tell of that side.
         roots.extend(plan::roots(&family));
+        if !selected && self.guests_out {
+            // What is left as it is in the calendar is kept in step as ever.
+            return Ok(());
+        }
         if !selected {
             if rows.rows.iter().any(|(_, kept)| kept.state == RowState::Deselected) {
                 taking.deselected += rows.rows.len() as u64;

@@ -8,6 +8,7 @@
 
 mod apply;
 mod file;
+mod guests;
 mod kept;
 mod review;
 mod table;
@@ -56,6 +57,8 @@ pub struct Plan {
     pub warnings: Vec<String>,
     /// What the guards would hold back, why, and how much of it; a listing that is not believed among them.
     pub held: Vec<Held>,
+    /// It was drawn up by [`Engine::plan_guests_out`], and is about nothing but that.
+    pub guests_out: bool,
     shown: Vec<PlanRow>,
     engine: Engine,
 }
@@ -69,6 +72,8 @@ struct Summary {
     warnings: Vec<String>,
     #[serde(default)]
     held: Vec<Held>,
+    #[serde(default)]
+    guests_out: bool,
 }
 
 impl Engine {
@@ -102,6 +107,7 @@ impl Engine {
             states: BTreeMap::new(),
             warnings: summary.warnings,
             held: summary.held,
+            guests_out: summary.guests_out,
             shown: Vec::new(),
             engine: self.clone(),
         };
@@ -168,17 +174,7 @@ impl super::run::Pass<'_> {
         let reviewed = std::mem::take(&mut self.deselected);
         let mut number = 0;
         self.show_hours().await;
-        let (warnings, held) = (self.report.warnings.clone(), self.report.held.clone());
-        let summary = Summary { format: FORMAT, warnings, held };
-        let header = PlanHeader {
-            id: id.clone(),
-            binding: self.binding.id.clone(),
-            made: self.now(),
-            summary: serde_json::to_value(summary).map_err(|e| unstorable(id).caused_by(e))?,
-        };
-        let mut batch = self.batch();
-        batch.plan = Some(header);
-        self.commit(batch).await?;
+        self.put_header(id).await?;
         for which in [Which::Remote, Which::Local] {
             let mut pages = self.pages(which);
             loop {
@@ -206,6 +202,21 @@ impl super::run::Pass<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Stores a plan that has no rows yet.
+    async fn put_header(&mut self, id: &PlanId) -> Result<()> {
+        let (warnings, held) = (self.report.warnings.clone(), self.report.held.clone());
+        let summary = Summary { format: FORMAT, warnings, held, guests_out: self.guests_out };
+        let header = PlanHeader {
+            id: id.clone(),
+            binding: self.binding.id.clone(),
+            made: self.now(),
+            summary: serde_json::to_value(summary).map_err(|e| unstorable(id).caused_by(e))?,
+        };
+        let mut batch = self.batch();
+        batch.plan = Some(header);
+        self.commit(batch).await.map(drop)
     }
 
     /// Ends a plan: a dry run leaves no trace in the binding's health.

@@ -67,7 +67,8 @@ impl<'a> Planner<'a> {
         let local_agrees = local_diff(&local_after, &agreed).is_empty();
         // What is not private any more once this is carried over is not settled before the rest of it has passed.
         let opens = self.rules.binding.detail_of(&agreed) > pair.view.detail;
-        let remote_agrees = remote.same_as(&agreed) && !opens;
+        let guests_due = !self.guests_due(pair).is_empty();
+        let remote_agrees = remote.same_as(&agreed) && !opens && !guests_due;
         let reason = match (merged.to_local.is_empty(), merged.to_remote.is_empty(), merged.lost.is_some()) {
             (_, _, true) => {
                 "both sides changed the same; the policy decided, the other value is in the journal"
@@ -98,7 +99,8 @@ impl<'a> Planner<'a> {
                 both.take_from(local, &merged.to_remote);
                 self.plan.in_the_end.insert(id.clone(), State::Live(both));
             }
-            self.write_local(pair, operation, id, change, link, State::Live(agreed), revision, local_agrees);
+            let base = State::Live(self.with_guests_due(pair, agreed));
+            self.write_local(pair, operation, id, change, link, base, revision, local_agrees);
             return;
         }
         if !merged.to_remote.is_empty() {
@@ -107,7 +109,7 @@ impl<'a> Planner<'a> {
             let mut known = link;
             if merged.lost.is_some() {
                 // The conflict is decided here and now; a push that has to be repeated does not decide it again.
-                known.base = Some(State::Live(agreed.clone()));
+                known.base = Some(State::Live(self.with_guests_due(pair, agreed.clone())));
                 known.version = None;
             }
             let units = merged.to_remote.clone();
@@ -140,7 +142,7 @@ impl<'a> Planner<'a> {
         }
         // Nothing to write: the same edit on both sides, or changes that do not flow.
         let mut settled = link;
-        settled.base = Some(State::Live(agreed));
+        settled.base = Some(State::Live(self.with_guests_due(pair, agreed)));
         settled.normaliser = normalise::VERSION;
         settled.version = if local_agrees { pair.version().cloned() } else { None };
         settled.revision = if remote_agrees { Some(item.revision.clone()) } else { None };

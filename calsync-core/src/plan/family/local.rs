@@ -209,7 +209,8 @@ impl<'a> Planner<'a> {
                 // What the answer does not tell is kept now.
                 Some(old) => {
                     let rebased = pair.rebased(link.clone());
-                    if (old.detail, old.mirror) != (rebased.detail, rebased.mirror) {
+                    let view = |link: &Link| (link.detail, link.mirror, link.guests_out);
+                    if view(old) != view(&rebased) {
                         self.plan.group.links.push(rebased.into());
                     }
                 }

@@ -6,6 +6,7 @@
 
 mod books;
 mod both;
+mod guests;
 mod join;
 mod local;
 mod remote;
@@ -432,6 +433,7 @@ impl<'a> Planner<'a> {
     fn carry_out(&mut self, pair: &'a Pair<'a>, decision: Decision, root: Option<&Link>) -> Home<'a> {
         let direction = self.rules.binding.direction;
         match decision {
+            Decision::Keep if !self.guests_due(pair).is_empty() => self.take_guests_out(pair),
             Decision::Keep | Decision::Wait => self.remember(pair, root),
             // The calendar's series has no such slot any more, so that there is nowhere to write to.
             Decision::CreateRemote | Decision::LocalEditMeetsDelete if pair.lacked_there => {

@@ -84,6 +84,7 @@ impl<'a> Planner<'a> {
             mirror: pair.view.mirror,
             detail: pair.view.detail,
             adopted: false,
+            guests_out: pair.view.guests_out,
             answer: None,
         };
         // Named by the CRM's version and the incarnation alone: what was there before is forgotten with this plan.
@@ -254,9 +255,15 @@ impl<'a> Planner<'a> {
         action: Action,
     ) {
         let link = pair.rebased(link);
-        let operation = self.operation_of("update-remote", pair, &link);
-        self.row(pair, action, reason, units.clone(), Some(&after));
+        let leaving = self.guests_due(pair);
+        let what = if leaving.is_empty() { "update-remote" } else { "guests-out" };
+        let operation = self.operation_of(what, pair, &link);
         let mut written = units;
+        written.extend(leaving.iter().map(|(unit, _)| unit.clone()));
+        let row = self.row(pair, action, reason, written.clone(), Some(&after));
+        if !leaving.is_empty() {
+            row.before.get_or_insert_default().take_all(&leaving);
+        }
         if revive {
             // It says everything anew that passes, whether it has a value or not; what is held back stays as it was there.
             written.extend(after.iter().map(|(unit, _)| unit.clone()));

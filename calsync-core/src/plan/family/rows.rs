@@ -7,7 +7,7 @@ use crate::id::{OperationId, RecordId};
 use crate::model::appointment::read_when;
 use crate::model::{Fields, State, Unit, When, normalise};
 use crate::plan::ids;
-use crate::plan::observe::Pair;
+use crate::plan::observe::{self, Pair};
 use crate::plan::row::{Action, GUESTS_MAX, Row};
 use crate::plan::scope::last_end;
 use crate::planted::{self, Fault};
@@ -38,6 +38,7 @@ impl<'a> Planner<'a> {
             mirror: pair.view.mirror,
             detail: pair.view.detail,
             adopted: false,
+            guests_out: pair.view.guests_out,
             answer: None,
         }
     }
@@ -162,6 +163,9 @@ impl<'a> Planner<'a> {
         if planted::on(Fault::MailWithoutLeave) {
             return Mail::Guests;
         }
+        if link.is_some_and(|link| link.guests_out) {
+            return Mail::Nobody;
+        }
         if link.is_some_and(|link| link.adopted) && !planted::on(Fault::MailAboutJoining) {
             return Mail::Nobody;
         }
@@ -192,15 +196,15 @@ impl<'a> Planner<'a> {
         row.after = after.map(|fields| fields.only(&units));
         if matches!(action, Action::CreateRemote | Action::UpdateRemote | Action::DeleteRemote) {
             let fields = after.or(pair.remote.fields.as_ref());
-            let guests = || {
-                let units = fields.into_iter().flat_map(|fields| fields.iter());
-                units.filter_map(|(unit, _)| unit.as_str().strip_prefix("attendee/"))
-            };
+            // Those who stay or come, and those who are taken off the list.
+            let guests: BTreeSet<&Unit> =
+                fields.into_iter().flat_map(observe::guests).chain(observe::guests_among(&units)).collect();
             if row.summary.is_some() {
-                row.guests = guests().take(GUESTS_MAX).map(str::to_owned).collect();
+                let address = |unit: &&Unit| unit.as_str().trim_start_matches("attendee/").to_owned();
+                row.guests = guests.iter().take(GUESTS_MAX).map(address).collect();
             }
-            let guests = u32::try_from(guests().count()).unwrap_or(u32::MAX);
-            match self.mail(pair.link, fields) {
+            let guests = u32::try_from(guests.len()).unwrap_or(u32::MAX);
+            match self.mail(pair.link.map(|link| pair.rebased(link.clone())).as_ref(), fields) {
                 Mail::Nobody => row.guests_untold = guests,
                 Mail::Guests | Mail::ExternalGuests => row.guests_told = guests,
             }
