@@ -14,7 +14,6 @@
 use calsync_core::binding::{Binding, EditOrDelete};
 use calsync_core::clock::{Clock, EntropyExt, ManualClock, SeededEntropy, SystemClock};
 use calsync_core::engine::{Appointments, Engine};
-use calsync_core::http::BaseUrl;
 use calsync_core::limits::Allowance;
 use calsync_core::model::{Appointment, Attendee, Recurrence, When};
 use calsync_core::store::EntryState;
@@ -387,10 +386,7 @@ fn engine(server: &Server, store: &Path, clock: Arc<dyn Clock>) -> Engine {
     for person in PEOPLE {
         let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
         let google = Google::refresh_token(client, Secret::new(person))
-            .endpoints(Endpoints {
-                api: BaseUrl::new(&format!("{}/calendar/v3", server.base_url())).unwrap(),
-                token: BaseUrl::new(&format!("{}/token", server.base_url())).unwrap(),
-            })
+            .endpoints(Endpoints::under(server.base_url()).unwrap())
             .clock(clock.clone())
             .build();
         builder = builder.provider(person, google.unwrap());

@@ -29,16 +29,46 @@ pub struct Endpoints {
     pub api: BaseUrl,
     /// The token endpoint; assertions are made for this address.
     pub token: BaseUrl,
+    /// The page on which a person consents.
+    pub consent: BaseUrl,
+    /// Where a grant is taken back.
+    pub revoke: BaseUrl,
+    /// Who consented.
+    pub userinfo: BaseUrl,
 }
 
 impl Default for Endpoints {
-    /// `https://www.googleapis.com/calendar/v3` and `https://oauth2.googleapis.com/token`.
-    #[allow(clippy::expect_used, reason = "two constants, and a test that reads them")]
+    /// Google's own: `https://www.googleapis.com/calendar/v3`, `https://oauth2.googleapis.com/token`,
+    /// `https://accounts.google.com/o/oauth2/v2/auth`, `https://oauth2.googleapis.com/revoke`,
+    /// `https://www.googleapis.com/oauth2/v2/userinfo`.
+    #[allow(clippy::expect_used, reason = "constants, and a test that reads them")]
     fn default() -> Self {
+        let at = |address| BaseUrl::new(address).expect("a constant");
         Self {
-            api: BaseUrl::new("https://www.googleapis.com/calendar/v3").expect("a constant"),
-            token: BaseUrl::new("https://oauth2.googleapis.com/token").expect("a constant"),
+            api: at("https://www.googleapis.com/calendar/v3"),
+            token: at("https://oauth2.googleapis.com/token"),
+            consent: at("https://accounts.google.com/o/oauth2/v2/auth"),
+            revoke: at("https://oauth2.googleapis.com/revoke"),
+            userinfo: at("https://www.googleapis.com/oauth2/v2/userinfo"),
         }
+    }
+}
+
+impl Endpoints {
+    /// All of it at one server, under the paths that Google has: for a fake, or for a gateway.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Config`] for an address that is neither https nor on the loopback.
+    pub fn under(base: &str) -> Result<Self> {
+        let base = base.trim_end_matches('/');
+        let at = |path| BaseUrl::new(&format!("{base}/{path}"));
+        Ok(Self {
+            api: at("calendar/v3")?,
+            token: at("token")?,
+            consent: at("o/oauth2/v2/auth")?,
+            revoke: at("revoke")?,
+            userinfo: at("oauth2/v2/userinfo")?,
+        })
     }
 }
 
@@ -235,6 +265,10 @@ mod tests {
         let endpoints = Endpoints::default();
         assert_eq!(endpoints.api.as_str(), "https://www.googleapis.com/calendar/v3");
         assert_eq!(endpoints.token.as_str(), "https://oauth2.googleapis.com/token");
+        assert_eq!(endpoints.consent.as_str(), "https://accounts.google.com/o/oauth2/v2/auth");
+        let fake = Endpoints::under("http://127.0.0.1:9/").expect("a server");
+        assert_eq!(fake.api.as_str(), "http://127.0.0.1:9/calendar/v3");
+        assert!(Endpoints::under("http://10.0.0.1").is_err());
     }
 
     #[test]

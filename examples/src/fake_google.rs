@@ -4,7 +4,6 @@
 //! wrote: files from the test resources of the crate `calcard`, loaded as Google holds them after an import.
 
 use crate::Result;
-use calsync_core::http::BaseUrl;
 use calsync_google::{Endpoints, SCOPE_EVENTS, ServiceAccountKey};
 use calsync_testkit::fake_google::{FakeGoogle, GOOGLE_TOKEN_URL, Server};
 use chrono::Utc;
@@ -67,7 +66,5 @@ pub fn key() -> Result<ServiceAccountKey> {
 /// # Errors
 /// When its address is none.
 pub fn endpoints(server: &Server) -> Result<Endpoints> {
-    let base = server.base_url();
-    let api = BaseUrl::new(&format!("{base}/calendar/v3"))?;
-    Ok(Endpoints { api, token: BaseUrl::new(&format!("{base}/token"))? })
+    Ok(Endpoints::under(server.base_url())?)
 }

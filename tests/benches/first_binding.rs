@@ -34,7 +34,7 @@ mod figures;
 use async_trait::async_trait;
 use bytes::Bytes;
 use calsync_core::engine::Engine;
-use calsync_core::http::{BaseUrl, ReqwestTransport, Transport};
+use calsync_core::http::{ReqwestTransport, Transport};
 use calsync_core::{Binding, Result as SyncResult, Secret};
 use calsync_google::{Endpoints, Google, OAuthClient};
 use calsync_sqlite::SqliteStore;
@@ -282,10 +282,7 @@ async fn step_of_engine(step: &str, facts: &Value, path: &str) -> Outcome<Value>
         secret: Secret::new(text(facts, "client_secret")),
     };
     let google = Google::refresh_token(client, Secret::new(text(facts, "refresh_token")))
-        .endpoints(Endpoints {
-            api: BaseUrl::new(text(facts, "api_url"))?,
-            token: BaseUrl::new(text(facts, "token_url"))?,
-        })
+        .endpoints(Endpoints::under(text(facts, "api_url").trim_end_matches("/calendar/v3"))?)
         .build()?;
     let engine =
         Engine::builder(store).provider("google", google).run_time_max(Duration::from_secs(3600)).build()?;

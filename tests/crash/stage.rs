@@ -3,7 +3,6 @@
 use calsync_core::binding::Binding;
 use calsync_core::clock::{Clock, SeededEntropy};
 use calsync_core::engine::{Appointments, Engine};
-use calsync_core::http::BaseUrl;
 use calsync_core::model::{Appointment, Record, Slot, When};
 use calsync_core::provider::Mail;
 use calsync_core::report::Report;
@@ -119,10 +118,7 @@ impl Stage {
             };
             let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
             let google = Google::refresh_token(client, Secret::new(agent))
-                .endpoints(Endpoints {
-                    api: BaseUrl::new("http://127.0.0.1:1/calendar/v3").unwrap(),
-                    token: BaseUrl::new("http://127.0.0.1:1/token").unwrap(),
-                })
+                .endpoints(Endpoints::under("http://127.0.0.1:1").unwrap())
                 .transport(Arc::new(transport))
                 .clock(self.clock.clone())
                 .entropy(entropy.clone())

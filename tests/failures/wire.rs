@@ -2,7 +2,6 @@
 
 use super::desk::{AMY, EVE, NUMBER, PEM, ROBOT, key, visit};
 use calsync_core::clock::ManualClock;
-use calsync_core::http::BaseUrl;
 use calsync_core::model::Attendee;
 use calsync_core::provider::Mail;
 use calsync_core::store::MemoryStore;
@@ -21,10 +20,7 @@ async fn c07_a_connection_that_breaks_after_the_work_mails_every_guest_once() {
     let server = Server::start(fake, "127.0.0.1:0").unwrap();
     let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
     let google = Google::service_account(key())
-        .endpoints(Endpoints {
-            api: BaseUrl::new(&format!("{}/calendar/v3", server.base_url())).unwrap(),
-            token: BaseUrl::new(&format!("{}/token", server.base_url())).unwrap(),
-        })
+        .endpoints(Endpoints::under(server.base_url()).unwrap())
         .clock(clock.clone())
         .build()
         .unwrap();

@@ -1,6 +1,6 @@
 //! Settings of an engine.
 
-use super::{Engine, Settings, Shared};
+use super::{Engine, Settings, Shared, Source};
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::Host;
@@ -19,7 +19,7 @@ pub struct EngineBuilder {
     host: Option<Arc<dyn Host>>,
     schedules: Option<Arc<dyn Schedules>>,
     words: Words,
-    providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    providers: BTreeMap<ProviderName, Source>,
     clock: Option<Arc<dyn Clock>>,
     entropy: Option<Arc<dyn Entropy>>,
     tenant: Tenant,
@@ -48,7 +48,18 @@ impl EngineBuilder {
 
     /// Adds a provider under the name that bindings use.
     pub fn provider(mut self, name: impl Into<ProviderName>, provider: impl Provider) -> Self {
-        self.providers.insert(name.into(), Arc::new(provider));
+        self.providers.insert(name.into(), Source::One(Arc::new(provider)));
+        self
+    }
+
+    /// Adds a provider under the name that bindings use, where each tenant has credentials of its own. It is asked for with every
+    /// run, so that what was set since holds; it should hand out the same one as long as nothing was.
+    pub fn provider_per_tenant(
+        mut self,
+        name: impl Into<ProviderName>,
+        provider: impl Fn(&Tenant) -> Result<Arc<dyn Provider>> + Send + Sync + 'static,
+    ) -> Self {
+        self.providers.insert(name.into(), Source::PerTenant(Box::new(provider)));
         self
     }
 

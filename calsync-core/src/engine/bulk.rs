@@ -159,7 +159,7 @@ impl Engine {
         template: &Template,
         mut progress: impl FnMut(Progress) + Send,
     ) -> Result<BTreeMap<String, Answer>> {
-        let provider = self.provider(&template.provider)?;
+        let provider = &self.provider(&template.provider)?;
         let clock = &self.shared.clock;
         let deadline = clock.monotonic() + self.shared.settings.run_time_max;
         let effort = Effort::until(deadline);

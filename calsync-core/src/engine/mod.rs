@@ -40,6 +40,7 @@ use crate::id::{ProviderName, Tenant};
 use crate::provider::Provider;
 use crate::store::Store;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -50,13 +51,32 @@ pub struct Engine {
     shared: Arc<Shared>,
 }
 
+/// Where a provider comes from.
+enum Source {
+    /// One for every tenant.
+    One(Arc<dyn Provider>),
+    /// One for each.
+    PerTenant(Box<PerTenant>),
+}
+
+type PerTenant = dyn Fn(&Tenant) -> Result<Arc<dyn Provider>> + Send + Sync;
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(provider) => provider.fmt(f),
+            Self::PerTenant(_) => f.write_str("PerTenant"),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     store: Arc<dyn Store>,
     host: Option<Arc<dyn Host>>,
     schedules: Option<Arc<dyn Schedules>>,
     words: Words,
-    providers: BTreeMap<ProviderName, Arc<dyn Provider>>,
+    providers: BTreeMap<ProviderName, Source>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     settings: Settings,
@@ -96,11 +116,13 @@ impl Engine {
         &self.shared.store
     }
 
-    fn provider(&self, name: &ProviderName) -> Result<&Arc<dyn Provider>> {
-        self.shared.providers.get(name).ok_or_else(|| {
-            Error::new(ErrorKind::Config, "the engine has no such provider")
+    fn provider(&self, name: &ProviderName) -> Result<Arc<dyn Provider>> {
+        match self.shared.providers.get(name) {
+            Some(Source::One(provider)) => Ok(Arc::clone(provider)),
+            Some(Source::PerTenant(provider)) => provider(&self.tenant),
+            None => Err(Error::new(ErrorKind::Config, "the engine has no such provider")
                 .with("provider", name)
-                .cure("Add it with EngineBuilder::provider under the name that the binding uses.")
-        })
+                .cure("Add it with EngineBuilder::provider under the name that the binding uses.")),
+        }
     }
 }

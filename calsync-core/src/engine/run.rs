@@ -89,7 +89,7 @@ impl Engine {
         let store = &self.shared.store;
         let unknown = || Error::new(ErrorKind::NotFound, "no such binding").with("binding", id);
         let binding = store.binding(&self.tenant, id).await?.ok_or_else(unknown)?;
-        let provider = Arc::clone(self.provider(&binding.provider)?);
+        let provider = self.provider(&binding.provider)?;
         let name = ids::lease_name(&binding);
         let owner = self.shared.entropy.hex();
         let lease = store.lease(&self.tenant, &name, &owner, self.shared.settings.lease_ttl).await?;

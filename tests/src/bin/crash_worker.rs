@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use calsync_core::clock::{Clock, SystemClock};
 use calsync_core::engine::Engine;
-use calsync_core::http::{BaseUrl, ReqwestTransport, Transport, TransportError};
+use calsync_core::http::{ReqwestTransport, Transport, TransportError};
 use calsync_core::{Error, ErrorKind, Result, Secret};
 use calsync_google::{Endpoints, Google, OAuthClient};
 use calsync_sqlite::SqliteStore;
@@ -56,10 +56,7 @@ async fn work(arguments: Vec<String>) -> Result<Infallible> {
     for person in people {
         let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
         let google = Google::refresh_token(client, Secret::new(person.clone()))
-            .endpoints(Endpoints {
-                api: BaseUrl::new(&format!("{base}/calendar/v3"))?,
-                token: BaseUrl::new(&format!("{base}/token"))?,
-            })
+            .endpoints(Endpoints::under(base)?)
             .transport(transport.clone())
             .clock(clock.clone())
             .page_size(4)

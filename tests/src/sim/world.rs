@@ -10,7 +10,6 @@ use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
 use calsync_core::binding::{Binding, EditOrDelete, Policy};
 use calsync_core::clock::{Clock, EntropyExt, SeededEntropy};
 use calsync_core::engine::Engine;
-use calsync_core::http::BaseUrl;
 use calsync_core::limits::Allowance;
 use calsync_core::plan::Waiting;
 use calsync_core::provider::Mail;
@@ -279,10 +278,7 @@ impl World {
             };
             let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
             let google = Google::refresh_token(client, Secret::new(owner))
-                .endpoints(Endpoints {
-                    api: BaseUrl::new("http://127.0.0.1:1/calendar/v3").expect("an address"),
-                    token: BaseUrl::new("http://127.0.0.1:1/token").expect("an address"),
-                })
+                .endpoints(Endpoints::under("http://127.0.0.1:1").expect("an address"))
                 .transport(Arc::new(transport))
                 .clock(self.clock.clone())
                 .entropy(entropy.clone())
