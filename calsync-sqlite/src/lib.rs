@@ -25,6 +25,7 @@ mod lease;
 mod open;
 mod read;
 mod schema;
+mod sealed;
 mod store;
 mod worker;
 

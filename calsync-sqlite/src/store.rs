@@ -4,7 +4,7 @@ use crate::db::sql;
 use crate::open::SqliteBuilder;
 use crate::read::{self, Scope};
 use crate::worker::Worker;
-use crate::{appointment, commit, lease};
+use crate::{appointment, commit, lease, sealed};
 use async_trait::async_trait;
 use calsync_core::binding::{Binding, BindingState};
 use calsync_core::clock::Clock;
@@ -14,7 +14,7 @@ use calsync_core::hours::Warning;
 use calsync_core::model::Record;
 use calsync_core::store::{
     Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
-    Store, StoredRow, WarningPlace, Which, gather,
+    SealedKind, SealedRow, Store, StoredRow, WarningPlace, Which, gather,
 };
 use calsync_core::{
     AgentId, BindingId, Error, ErrorKind, InstallationId, PlanId, Position, RecordId, RemoteKey, Result,
@@ -348,5 +348,56 @@ impl Store for SqliteStore {
     async fn record_occurrences(&self, tenant: &Tenant, series: &RecordId) -> Result<Vec<Record>> {
         let (tenant, series) = (tenant.clone(), series.clone());
         self.read(move |db| appointment::occurrences(db, tenant.as_str(), &series)).await
+    }
+
+    async fn sealed(&self, tenant: &Tenant, kind: SealedKind, name: &str) -> Result<Option<SealedRow>> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.read(move |db| sealed::row(db, tenant.as_str(), kind, &name)).await
+    }
+
+    async fn sealed_rows(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        after: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<SealedRow>> {
+        let (tenant, after) = (tenant.clone(), after.map(str::to_owned));
+        self.read(move |db| sealed::rows(db, tenant.as_str(), kind, after.as_deref(), count_max)).await
+    }
+
+    async fn put_sealed(&self, tenant: &Tenant, row: &SealedRow, expected: Option<u64>) -> Result<bool> {
+        let (tenant, row) = (tenant.clone(), row.clone());
+        self.write(move |db, _| sealed::put(db, tenant.as_str(), &row, expected)).await
+    }
+
+    async fn take_sealed(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        name: &str,
+        expected: Option<u64>,
+    ) -> Result<Option<SealedRow>> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.write(move |db, _| sealed::take(db, tenant.as_str(), kind, &name, expected)).await
+    }
+
+    async fn find_sealed(&self, kind: SealedKind, name: &str) -> Result<Option<(Tenant, SealedRow)>> {
+        let name = name.to_owned();
+        self.read(move |db| sealed::find(db, kind, &name)).await
+    }
+
+    async fn drop_expired(&self, kind: SealedKind, now: DateTime<Utc>) -> Result<u64> {
+        self.write(move |db, _| sealed::drop_expired(db, kind, now)).await
+    }
+
+    async fn sealed_tenants(
+        &self,
+        kind: SealedKind,
+        after: Option<&Tenant>,
+        count_max: usize,
+    ) -> Result<Vec<Tenant>> {
+        let after = after.cloned();
+        self.read(move |db| sealed::tenants(db, kind, after.as_ref().map(|it| it.as_str()), count_max)).await
     }
 }

@@ -8,7 +8,7 @@ use calsync_core::hours::Warning;
 use calsync_core::model::Record;
 use calsync_core::store::{
     Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
-    Store, StoredRow, WarningPlace, Which,
+    SealedKind, SealedRow, Store, StoredRow, WarningPlace, Which,
 };
 use calsync_core::{
     AgentId, BindingId, InstallationId, PlanId, Position, RecordId, RemoteKey, Result, Tenant,
@@ -255,5 +255,50 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
 
     async fn record_occurrences(&self, tenant: &Tenant, series: &RecordId) -> Result<Vec<Record>> {
         tapped!(self, "record_occurrences", self.inner.record_occurrences(tenant, series))
+    }
+
+    async fn sealed(&self, tenant: &Tenant, kind: SealedKind, name: &str) -> Result<Option<SealedRow>> {
+        tapped!(self, "sealed", self.inner.sealed(tenant, kind, name))
+    }
+
+    async fn sealed_rows(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        after: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<SealedRow>> {
+        tapped!(self, "sealed_rows", self.inner.sealed_rows(tenant, kind, after, count_max))
+    }
+
+    async fn put_sealed(&self, tenant: &Tenant, row: &SealedRow, expected: Option<u64>) -> Result<bool> {
+        tapped!(self, "put_sealed", self.inner.put_sealed(tenant, row, expected))
+    }
+
+    async fn take_sealed(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        name: &str,
+        expected: Option<u64>,
+    ) -> Result<Option<SealedRow>> {
+        tapped!(self, "take_sealed", self.inner.take_sealed(tenant, kind, name, expected))
+    }
+
+    async fn find_sealed(&self, kind: SealedKind, name: &str) -> Result<Option<(Tenant, SealedRow)>> {
+        tapped!(self, "find_sealed", self.inner.find_sealed(kind, name))
+    }
+
+    async fn drop_expired(&self, kind: SealedKind, now: DateTime<Utc>) -> Result<u64> {
+        tapped!(self, "drop_expired", self.inner.drop_expired(kind, now))
+    }
+
+    async fn sealed_tenants(
+        &self,
+        kind: SealedKind,
+        after: Option<&Tenant>,
+        count_max: usize,
+    ) -> Result<Vec<Tenant>> {
+        tapped!(self, "sealed_tenants", self.inner.sealed_tenants(kind, after, count_max))
     }
 }

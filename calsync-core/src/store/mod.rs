@@ -2,7 +2,8 @@
 //!
 //! A store keeps bindings, observations of both sides, links with their bases, the outbox, leases, runs, plans, the journal,
 //! and calsync's own table of appointments. It is changed in one way only: a [`Batch`] is one transaction. Nothing is
-//! decided here; a store compares versions and fences, and tells what had moved.
+//! decided here; a store compares versions and fences, and tells what had moved. Apart from all that it keeps the rows of the
+//! vault, each for itself, by compare and swap.
 //!
 //! The trait is public so that embedders can bring their own database, and unstable until 1.0. The suite in
 //! `conformance` (behind the feature of that name) says whether an implementation keeps the promises.
@@ -12,6 +13,7 @@ pub mod gather;
 mod memory;
 pub mod own;
 mod rows;
+mod sealed;
 
 pub use batch::{Batch, Committed, Expect, Group, LinkPut};
 pub use memory::MemoryStore;
@@ -19,6 +21,7 @@ pub use rows::{
     Answer, Entry, EntryState, Family, Intent, JournalEntry, Lease, Link, LocalMark, Outcome, PlanHeader,
     RemoteItem, RunRow, Seen, StoredRow, WarningPlace, Which,
 };
+pub use sealed::{SealedKind, SealedRow};
 
 use crate::binding::{Binding, BindingState};
 use crate::error::Result;
@@ -213,4 +216,45 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// calsync's own table: the changed and cancelled occurrences of a series, by slot.
     async fn record_occurrences(&self, tenant: &Tenant, series: &RecordId) -> Result<Vec<Record>>;
+
+    /// One sealed row, expired or not.
+    async fn sealed(&self, tenant: &Tenant, kind: SealedKind, name: &str) -> Result<Option<SealedRow>>;
+
+    /// The sealed rows of a kind by name, after `after`.
+    async fn sealed_rows(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        after: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<SealedRow>>;
+
+    /// Compare and swap: stores `row`, whose version is the new one, if the stored version is `expected`, or with `None` if
+    /// there is no row of that kind and name; answers whether it was. Durable when this returns.
+    async fn put_sealed(&self, tenant: &Tenant, row: &SealedRow, expected: Option<u64>) -> Result<bool>;
+
+    /// Removes a row and answers with it. Of several callers exactly one gets it, so that what may be used once is. With
+    /// `expected` only that version is removed, with `None` whichever is there. Durable when this returns.
+    async fn take_sealed(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        name: &str,
+        expected: Option<u64>,
+    ) -> Result<Option<SealedRow>>;
+
+    /// The row of that kind and name of whichever tenant has it, and of the first by id if several do. For names that nobody
+    /// can guess: a browser that comes back from a consent knows no tenant, but the hash of 128 random bits.
+    async fn find_sealed(&self, kind: SealedKind, name: &str) -> Result<Option<(Tenant, SealedRow)>>;
+
+    /// Forgets the rows of a kind, of every tenant, that are expired at `now` ([`SealedRow::expired`]); answers how many.
+    async fn drop_expired(&self, kind: SealedKind, now: DateTime<Utc>) -> Result<u64>;
+
+    /// The tenants that have rows of this kind, by id after `after`.
+    async fn sealed_tenants(
+        &self,
+        kind: SealedKind,
+        after: Option<&Tenant>,
+        count_max: usize,
+    ) -> Result<Vec<Tenant>>;
 }

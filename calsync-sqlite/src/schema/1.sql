@@ -153,6 +153,22 @@ CREATE TABLE calsync_plan_row (
   FOREIGN KEY (tenant, plan) REFERENCES calsync_plan (tenant, id) ON DELETE CASCADE
 ) STRICT;
 
+-- What only the vault can read: keys, clients, grants, consents, invitations and settings with a secret in them.
+CREATE TABLE calsync_sealed (
+  tenant  TEXT NOT NULL,
+  kind    TEXT NOT NULL,
+  name    TEXT NOT NULL,
+  version INTEGER NOT NULL,
+  expires INTEGER,          -- microseconds since 1970; never without
+  facts   TEXT NOT NULL,    -- JSON, never secret
+  sealed  BLOB,
+  UNIQUE (tenant, kind, name)
+) STRICT;
+-- To find a row of whichever tenant, the tenants that have any, and what is expired.
+CREATE INDEX calsync_sealed_name ON calsync_sealed (kind, name, tenant);
+CREATE INDEX calsync_sealed_tenant ON calsync_sealed (kind, tenant);
+CREATE INDEX calsync_sealed_expires ON calsync_sealed (kind, expires) WHERE expires IS NOT NULL;
+
 -- calsync's own table of appointments, for calsync and for the CRM's plain SQL alike: see docs/appointment.md.
 
 CREATE TABLE appointment (

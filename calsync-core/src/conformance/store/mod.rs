@@ -8,6 +8,7 @@ mod lease;
 mod own;
 mod review;
 mod rows;
+mod sealed;
 
 use super::case::Case;
 use crate::binding::{Binding, Direction, EditOrDelete, Policy, Removal};
@@ -40,6 +41,7 @@ pub(super) fn cases() -> Vec<Case> {
         review::cases(),
         isolation::cases(),
         halt::cases(),
+        sealed::cases(),
     ]
     .into_iter()
     .flatten()

@@ -5,13 +5,14 @@
 //! shows the same data. Commits copy no tables: see `commit`.
 
 mod commit;
+mod sealed;
 mod tables;
 
 use super::gather::{self, Lookups};
 use super::own::{position_number, window_start};
 use super::{
     Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
-    Store, StoredRow, WarningPlace, Which,
+    SealedKind, SealedRow, Store, StoredRow, WarningPlace, Which,
 };
 use crate::binding::{Binding, BindingState};
 use crate::clock::Clock;
@@ -420,6 +421,60 @@ impl Store for MemoryStore {
             found.into_iter().cloned().collect()
         }))
     }
+
+    async fn sealed(&self, tenant: &Tenant, kind: SealedKind, name: &str) -> Result<Option<SealedRow>> {
+        Ok(self.tenant(tenant, |tenant| tenant.sealed.get(&kind).and_then(|rows| rows.get(name)).cloned()))
+    }
+
+    async fn sealed_rows(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        after: Option<&str>,
+        count_max: usize,
+    ) -> Result<Vec<SealedRow>> {
+        Ok(self.tenant(tenant, |tenant| sealed::rows(tenant, kind, after).take(count_max).cloned().collect()))
+    }
+
+    async fn put_sealed(&self, tenant: &Tenant, row: &SealedRow, expected: Option<u64>) -> Result<bool> {
+        Ok(sealed::put(&mut self.data(), tenant, row, expected))
+    }
+
+    async fn take_sealed(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        name: &str,
+        expected: Option<u64>,
+    ) -> Result<Option<SealedRow>> {
+        Ok(sealed::take(&mut self.data(), tenant, kind, name, expected))
+    }
+
+    async fn find_sealed(&self, kind: SealedKind, name: &str) -> Result<Option<(Tenant, SealedRow)>> {
+        let data = self.data();
+        let mut found = data
+            .tenants
+            .iter()
+            .filter_map(|(tenant, rows)| Some((tenant.clone(), rows.sealed.get(&kind)?.get(name)?.clone())));
+        Ok(found.next())
+    }
+
+    async fn drop_expired(&self, kind: SealedKind, now: DateTime<Utc>) -> Result<u64> {
+        Ok(sealed::drop_expired(&mut self.data(), kind, now))
+    }
+
+    async fn sealed_tenants(
+        &self,
+        kind: SealedKind,
+        after: Option<&Tenant>,
+        count_max: usize,
+    ) -> Result<Vec<Tenant>> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let data = self.data();
+        let tenants = data.tenants.range((after.map_or(Unbounded, Excluded), Unbounded));
+        let having = tenants.filter(|(_, rows)| rows.sealed.get(&kind).is_some_and(|rows| !rows.is_empty()));
+        Ok(having.take(count_max).map(|(tenant, _)| tenant.clone()).collect())
+    }
 }
 
 impl LeaseRow {
@@ -523,6 +578,7 @@ fn tenant_snapshot(tenant: &TenantData) -> Value {
         "rows": Value::Object(rows.collect()),
         "own": own.collect::<Vec<_>>(),
         "plans": plans.collect::<Vec<_>>(),
+        "sealed": tenant.sealed.values().flat_map(|rows| rows.values()).collect::<Vec<_>>(),
     })
 }
 

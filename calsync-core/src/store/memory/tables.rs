@@ -10,7 +10,8 @@ use crate::id::{AgentId, BindingId, OperationId, PlanId, RecordId, RemoteId, Rem
 use crate::model::{Record, State};
 use crate::store::own::OwnRow;
 use crate::store::{
-    Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, WarningPlace, Which,
+    Entry, JournalEntry, Link, LocalMark, PlanHeader, RemoteItem, RunRow, SealedKind, SealedRow, StoredRow,
+    WarningPlace, Which,
 };
 use chrono::{DateTime, Duration, Utc};
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,6 +70,7 @@ pub(super) struct TenantData {
     pub(super) rows: BTreeMap<BindingId, BindingData>,
     pub(super) plans: BTreeMap<PlanId, (PlanHeader, BTreeMap<u64, StoredRow>)>,
     pub(super) own: OwnTable,
+    pub(super) sealed: BTreeMap<SealedKind, BTreeMap<String, SealedRow>>,
 }
 
 /// The last lease of a name. It stays when the lease is given back, because the next fence must be larger.
