@@ -6,6 +6,8 @@
 mod answers;
 #[path = "google_provider/listing.rs"]
 mod listing;
+#[path = "google_provider/scopes.rs"]
+mod scopes;
 #[path = "google_provider/world.rs"]
 mod world;
 #[path = "google_provider/writing.rs"]

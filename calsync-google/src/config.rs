@@ -11,9 +11,9 @@ use calsync_core::{Error, ErrorKind, Result, Secret};
 use std::sync::Arc;
 
 /// Reading and writing events: all that a sync needs.
-pub const SCOPE_EVENTS: &str = "https://www.googleapis.com/auth/calendar.events";
+pub const SCOPE_EVENTS: &str = crate::scope::EVENTS;
 /// Everything about calendars, sharing and settings included.
-pub const SCOPE_CALENDAR: &str = "https://www.googleapis.com/auth/calendar";
+pub const SCOPE_CALENDAR: &str = crate::scope::CALENDAR;
 
 /// Google's own limit for a page of events.
 const PAGE_SIZE_MAX: u32 = 2500;

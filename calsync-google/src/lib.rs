@@ -34,6 +34,7 @@ mod decode;
 mod encode;
 mod project;
 mod provider;
+pub mod scope;
 pub(crate) mod wire;
 
 /// Reads a page of a listing into Google's own types and no further: the least that any client does, which benchmarks
@@ -59,6 +60,7 @@ pub fn read_page_only(body: &[u8]) -> calsync_core::Result<(usize, Option<String
 pub use auth::{ClientKind, OAuthClient, OAuthClientFile, ServiceAccountKey};
 pub use config::{Endpoints, GoogleBuilder, SCOPE_CALENDAR, SCOPE_EVENTS};
 pub use provider::Google;
+pub use scope::{Feature, Scopes};
 
 /// The private extended property that carries the operation which last wrote an event. It rides inside writes that are made
 /// anyway, and is left out of the canonical properties.
