@@ -24,6 +24,8 @@
 //! * **Endpoints are constants.** They change only in code ([`GoogleBuilder::endpoints`]); never through a key file, never
 //!   through an answer.
 //!
+//! What a host shows to people is here too, as data and without asking Google: which scopes a feature needs ([`scope`]), and what an agent reads who is asked to connect ([`invitation::text`]).
+//!
 //! Facts about the API are commented where they are used. Where Google's guide and its behaviour differ, the behaviour that
 //! maintained clients have met is what counts.
 
@@ -32,9 +34,11 @@ mod call;
 mod config;
 mod decode;
 mod encode;
+pub mod invitation;
 mod project;
 mod provider;
 pub mod scope;
+mod text;
 pub(crate) mod wire;
 
 /// Reads a page of a listing into Google's own types and no further: the least that any client does, which benchmarks

@@ -1,0 +1,3 @@
+//! Asking an agent to connect their own account.
+
+pub mod text;
