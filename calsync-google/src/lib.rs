@@ -24,7 +24,8 @@
 //! * **Endpoints are constants.** They change only in code ([`GoogleBuilder::endpoints`]); never through a key file, never
 //!   through an answer.
 //!
-//! What a host shows to people is here too, as data and without asking Google: which scopes a feature needs ([`scope`]), and what an agent reads who is asked to connect ([`invitation::text`]).
+//! What a host shows to people is here too, as data and without asking Google: which scopes a feature needs ([`scope`]), how an
+//! administrator sets Google up ([`guide`]), and what an agent reads who is asked to connect ([`invitation::text`]).
 //!
 //! Facts about the API are commented where they are used. Where Google's guide and its behaviour differ, the behaviour that
 //! maintained clients have met is what counts.
@@ -34,6 +35,7 @@ mod call;
 mod config;
 mod decode;
 mod encode;
+pub mod guide;
 pub mod invitation;
 mod project;
 mod provider;

@@ -41,6 +41,22 @@ pub(crate) fn html(text: &str) -> String {
     escaped
 }
 
+/// A text inside of a line of Markdown: whatever could open something is escaped. Tags are written as in HTML, so that they are none in
+/// a page either that takes Markdown for text.
+pub(crate) fn markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '~' | '!' | '$' => escaped.extend(['\\', c]),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
 /// Puts values in place of their names in braces, once: what a value says is never looked at, and a name that is not known stays.
 pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut filled = String::with_capacity(template.len() + 64);
@@ -116,7 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn a_text_opens_nothing_in_html() {
+    fn a_text_opens_nothing_in_html_and_in_markdown() {
         assert_eq!(html(r#"<a href='x' title="y">&"#), "&lt;a href=&#39;x&#39; title=&quot;y&quot;&gt;&amp;");
+        assert_eq!(markdown("a|b<c`d[e](f)*g"), r"a\|b&lt;c\`d\[e\](f)\*g");
     }
 }
