@@ -1,7 +1,7 @@
 //! The token endpoint, and what a token allows.
 //!
-//! Three grants: `refresh_token` and `authorization_code` for OAuth clients, and signed assertions (RFC 7523) for
-//! service accounts with or without delegation. Refusals carry the texts that long-lived Workspace tools match on. The
+//! Three grants: `refresh_token` and `authorization_code` for OAuth clients, which [`grants`](super::grants) knows, and
+//! signed assertions (RFC 7523) for service accounts with or without delegation. Refusals carry the texts that long-lived Workspace tools match on. The
 //! signature of an assertion is really verified; nothing here ever generates one.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,11 +11,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
-use sha2::{Digest as _, Sha256};
 
 use super::behaviour::Behaviour;
+use super::grants::{Code, Consent, Grant};
 use super::incoming::{Incoming, Route, form};
 use super::model::{Account, AccountState};
+use super::oauth_client::{OAuthClient, project_of};
 use super::refusal::Refusal;
 use super::scope::{PREFIX, accepted, full_scope, is_scope};
 use super::seal;
@@ -23,22 +24,31 @@ use super::seal;
 /// The token endpoint's own address, which assertions name as their audience.
 pub const GOOGLE_TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
 
-/// Live refresh tokens per account and client.
-const REFRESH_TOKENS_MAX: usize = 100;
-
 /// On whose behalf a request comes.
 #[derive(Clone, Debug)]
 pub(crate) struct Principal {
     pub(crate) email: String,
     /// A service account acting as itself: it may not invite.
     pub(crate) undelegated: bool,
-    scopes: Arc<BTreeSet<String>>,
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) scopes: Arc<BTreeSet<String>>,
+}
+
+/// Where an access token comes from.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    /// The OAuth client or the service account.
+    pub(crate) issued_to: String,
+    /// Its project; empty for a token out of nowhere, to which no project's settings apply.
+    pub(crate) project: String,
+    /// The number of the grant, where there is one.
+    pub(crate) grant: Option<u64>,
 }
 
 impl Principal {
     /// Somebody in front of Google's own pages, who needs no scope.
     pub(crate) fn in_person(email: &str) -> Self {
-        Self { email: email.to_owned(), undelegated: false, scopes: Arc::default() }
+        Self { email: email.to_owned(), undelegated: false, origin: Arc::default(), scopes: Arc::default() }
     }
 
     pub(crate) fn allows(&self, route: Route) -> bool {
@@ -60,15 +70,15 @@ impl Principal {
             .any(|name| self.has(name))
     }
 
-    fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.scopes.iter().any(|scope| scope.strip_prefix(PREFIX) == Some(name))
     }
 }
 
 #[derive(Clone, Debug)]
-struct AccessToken {
-    principal: Principal,
-    expires: DateTime<Utc>,
+pub(crate) struct AccessToken {
+    pub(crate) principal: Principal,
+    pub(crate) expires: DateTime<Utc>,
 }
 
 #[derive(Clone, Debug)]
@@ -77,65 +87,20 @@ struct ServiceAccount {
     public_key: Vec<u8>,
 }
 
-#[derive(Clone, Debug)]
-struct Client {
-    secret: String,
-    disabled: Option<&'static str>,
-    testing: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Grant {
-    client: String,
-    email: String,
-    scopes: BTreeSet<String>,
-    revoked: bool,
-    /// Counts grants, to know the oldest.
-    serial: u64,
-    first_used: Option<DateTime<Utc>>,
-    last_used: Option<DateTime<Utc>>,
-}
-
-impl Grant {
-    fn new(client: &str, email: &str, scopes: &[&str], serial: u64) -> Self {
-        Self {
-            client: client.to_owned(),
-            email: email.to_owned(),
-            scopes: scopes.iter().map(|scope| full_scope(scope)).collect(),
-            revoked: false,
-            serial,
-            first_used: None,
-            last_used: None,
-        }
-    }
-
-    /// Dead by itself: unused for six months, or seven days old where the app is still in testing.
-    fn expired(&self, now: DateTime<Utc>, testing: bool) -> bool {
-        let older = |since: Option<DateTime<Utc>>, days: i64| {
-            since.is_some_and(|since| now - since > chrono::Duration::days(days))
-        };
-        older(self.last_used, 183) || (testing && older(self.first_used, 7))
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Code {
-    grant: Grant,
-    redirect: String,
-    challenge: Option<String>,
-    used: bool,
-}
-
 /// Everything that the token endpoint knows.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Auth {
     service_accounts: BTreeMap<String, ServiceAccount>,
     delegations: BTreeMap<String, BTreeSet<String>>,
-    clients: BTreeMap<String, Client>,
-    refresh_tokens: BTreeMap<String, Grant>,
-    codes: BTreeMap<String, Code>,
-    access_tokens: BTreeMap<String, AccessToken>,
-    serial: u64,
+    pub(crate) clients: BTreeMap<String, OAuthClient>,
+    pub(crate) refresh_tokens: BTreeMap<String, Grant>,
+    pub(crate) codes: BTreeMap<String, Code>,
+    pub(crate) access_tokens: BTreeMap<String, AccessToken>,
+    /// What was consented to, by project and account.
+    pub(crate) consents: BTreeMap<(String, String), Consent>,
+    /// Which client had its first refresh token of which account.
+    pub(crate) offline: BTreeSet<(String, String)>,
+    pub(crate) serial: u64,
 }
 
 /// The answer of the token endpoint: a status and a body.
@@ -145,7 +110,7 @@ pub(crate) struct TokenAnswer {
     pub(crate) subject: Option<String>,
 }
 
-type TokenRefusal = (u16, &'static str, String);
+pub(crate) type TokenRefusal = (u16, &'static str, String);
 
 impl Auth {
     pub(crate) fn add_service_account(
@@ -172,61 +137,14 @@ impl Auth {
         self.delegations.remove(client_id);
     }
 
-    pub(crate) fn add_client(&mut self, id: &str, secret: &str) {
-        self.clients
-            .insert(id.to_owned(), Client { secret: secret.to_owned(), disabled: None, testing: false });
-    }
-
     pub(crate) fn disable_client(&mut self, id: &str, error: &'static str) {
         if let Some(client) = self.clients.get_mut(id) {
             client.disabled = Some(error);
         }
     }
 
-    pub(crate) fn set_testing(&mut self, id: &str, testing: bool) {
-        if let Some(client) = self.clients.get_mut(id) {
-            client.testing = testing;
-        }
-    }
-
-    pub(crate) fn add_refresh_token(&mut self, token: &str, client: &str, email: &str, scopes: &[&str]) {
-        self.serial += 1;
-        let grant = Grant::new(client, email, scopes, self.serial);
-        self.refresh_tokens.insert(token.to_owned(), grant);
-    }
-
-    pub(crate) fn revoke(&mut self, token: &str) -> bool {
-        let email = match self.refresh_tokens.get_mut(token) {
-            Some(grant) => {
-                grant.revoked = true;
-                grant.email.clone()
-            }
-            None => return self.access_tokens.remove(token).is_some(),
-        };
-        // Revoking a refresh token ends the whole grant, so the access tokens that came from it as well.
-        self.access_tokens.retain(|_, access| access.principal.email != email);
-        true
-    }
-
     pub(crate) fn expire_access_tokens(&mut self) {
         self.access_tokens.clear();
-    }
-
-    pub(crate) fn consent(
-        &mut self,
-        client: &str,
-        redirect: &str,
-        email: &str,
-        scopes: &[&str],
-        challenge: Option<&str>,
-    ) -> String {
-        self.serial += 1;
-        let code = format!("4/fake-{:016x}", seal::hash(&format!("code-{}", self.serial)));
-        let grant = Grant::new(client, email, scopes, self.serial);
-        let challenge = challenge.map(str::to_owned);
-        let redirect = redirect.to_owned();
-        self.codes.insert(code.clone(), Code { grant, redirect, challenge, used: false });
-        code
     }
 
     pub(crate) fn issue(
@@ -235,11 +153,13 @@ impl Auth {
         email: &str,
         undelegated: bool,
         scopes: BTreeSet<String>,
+        origin: Origin,
         behaviour: &Behaviour,
     ) -> String {
         self.serial += 1;
         let token = format!("ya29.fake-{:016x}", seal::hash(&format!("access-{}", self.serial)));
-        let principal = Principal { email: email.to_owned(), undelegated, scopes: Arc::new(scopes) };
+        let (scopes, origin) = (Arc::new(scopes), Arc::new(origin));
+        let principal = Principal { email: email.to_owned(), undelegated, origin, scopes };
         let expires = now + chrono::Duration::seconds(behaviour.access_token_seconds);
         self.access_tokens.insert(token.clone(), AccessToken { principal, expires });
         token
@@ -247,10 +167,11 @@ impl Auth {
 
     pub(crate) fn principal(&self, now: DateTime<Utc>, incoming: &Incoming) -> Result<Principal, Refusal> {
         let bearer = incoming.bearer.as_ref().ok_or_else(Refusal::login_required)?;
-        match self.access_tokens.get(bearer) {
-            Some(token) if now < token.expires => Ok(token.principal.clone()),
-            _ => Err(Refusal::auth_error()),
-        }
+        self.living(now, bearer).map(|token| token.principal.clone()).ok_or_else(Refusal::auth_error)
+    }
+
+    pub(crate) fn living(&self, now: DateTime<Utc>, bearer: &str) -> Option<&AccessToken> {
+        self.access_tokens.get(bearer).filter(|token| now < token.expires)
     }
 
     pub(crate) fn token(
@@ -294,7 +215,7 @@ impl Auth {
         }
     }
 
-    fn client(&self, fields: &BTreeMap<String, String>) -> Result<String, TokenRefusal> {
+    pub(crate) fn client(&self, fields: &BTreeMap<String, String>) -> Result<String, TokenRefusal> {
         let id = fields.get("client_id").map(String::as_str).unwrap_or_default();
         if id.is_empty() {
             return Err((400, "invalid_request", "Could not determine client ID from request.".to_owned()));
@@ -312,108 +233,6 @@ impl Auth {
                 Err((401, "invalid_client", "The provided client secret is invalid.".to_owned()))
             }
             Some(_) => Ok(id.to_owned()),
-        }
-    }
-
-    fn refresh(
-        &mut self,
-        now: DateTime<Utc>,
-        fields: &BTreeMap<String, String>,
-        accounts: &BTreeMap<String, Account>,
-        behaviour: &Behaviour,
-    ) -> Result<(String, Map<String, Value>), TokenRefusal> {
-        let client = self.client(fields)?;
-        let token = fields.get("refresh_token").cloned().unwrap_or_default();
-        if token.is_empty() {
-            return Err((400, "invalid_request", "Missing required parameter: refresh_token".to_owned()));
-        }
-        let grant = self
-            .refresh_tokens
-            .get(&token)
-            .cloned()
-            .ok_or_else(|| (400, "invalid_grant", "Bad Request".to_owned()))?;
-        if grant.client != client {
-            return Err((401, "unauthorized_client", "Unauthorized".to_owned()));
-        }
-        // One text for all causes: revoked, unused for six months, seven days of a testing app, too many tokens.
-        let testing = self.clients.get(&client).is_some_and(|client| client.testing);
-        if grant.revoked || grant.expired(now, testing) {
-            return Err((400, "invalid_grant", "Token has been expired or revoked.".to_owned()));
-        }
-        check_account(accounts.get(&grant.email))?;
-        let scopes = match fields.get("scope").filter(|scope| !scope.is_empty()) {
-            None => grant.scopes.clone(),
-            Some(asked) => {
-                let asked: BTreeSet<String> = asked.split_whitespace().map(str::to_owned).collect();
-                if !asked.is_subset(&grant.scopes) {
-                    return Err((400, "invalid_scope", "Some requested scopes were not granted.".to_owned()));
-                }
-                asked
-            }
-        };
-        if let Some(used) = self.refresh_tokens.get_mut(&token) {
-            used.first_used = used.first_used.or(Some(now));
-            used.last_used = Some(now);
-        }
-        let mut body = self.reply(now, &grant.email, false, scopes, behaviour);
-        if behaviour.rotate_refresh_tokens {
-            let fresh = format!("1//fake-{:016x}", seal::hash(&format!("refresh-{}", self.serial)));
-            self.refresh_tokens.insert(fresh.clone(), grant.clone());
-            if let Some(old) = self.refresh_tokens.get_mut(&token) {
-                old.revoked = true;
-            }
-            body.insert("refresh_token".to_owned(), json!(fresh));
-        }
-        Ok((grant.email, body))
-    }
-
-    fn exchange(
-        &mut self,
-        now: DateTime<Utc>,
-        fields: &BTreeMap<String, String>,
-        accounts: &BTreeMap<String, Account>,
-        behaviour: &Behaviour,
-    ) -> Result<(String, Map<String, Value>), TokenRefusal> {
-        let client = self.client(fields)?;
-        let given = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
-        let code = self.codes.get_mut(given("code")).filter(|code| code.grant.client == client);
-        let code = code.ok_or_else(|| (400, "invalid_grant", "Malformed auth code.".to_owned()))?;
-        if code.used {
-            return Err((400, "invalid_grant", "Code was already redeemed.".to_owned()));
-        }
-        if code.redirect != given("redirect_uri") {
-            return Err((400, "redirect_uri_mismatch", "Bad Request".to_owned()));
-        }
-        if let Some(challenge) = &code.challenge {
-            let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(given("code_verifier").as_bytes()));
-            if digest != *challenge {
-                return Err((400, "invalid_grant", "Invalid code verifier.".to_owned()));
-            }
-        }
-        code.used = true;
-        let grant = code.grant.clone();
-        check_account(accounts.get(&grant.email))?;
-        let mut body = self.reply(now, &grant.email, false, grant.scopes.clone(), behaviour);
-        let refresh = format!("1//fake-{:016x}", seal::hash(&format!("refresh-{}", self.serial)));
-        let email = grant.email.clone();
-        let grant = Grant { first_used: Some(now), last_used: Some(now), ..grant };
-        self.refresh_tokens.insert(refresh.clone(), grant);
-        self.limit_grants(&client, &email);
-        body.insert("refresh_token".to_owned(), json!(refresh));
-        Ok((email, body))
-    }
-
-    /// Each account has at most a hundred live refresh tokens per client: one more silently kills the oldest.
-    fn limit_grants(&mut self, client: &str, email: &str) {
-        let mut live: Vec<&mut Grant> = self
-            .refresh_tokens
-            .values_mut()
-            .filter(|grant| !grant.revoked && grant.client == client && grant.email == email)
-            .collect();
-        live.sort_by_key(|grant| grant.serial);
-        let surplus = live.len().saturating_sub(REFRESH_TOKENS_MAX);
-        for grant in live.into_iter().take(surplus) {
-            grant.revoked = true;
         }
     }
 
@@ -481,8 +300,10 @@ impl Auth {
             return Err((400, "invalid_scope", text.to_owned()));
         }
         let subject = claim("sub").to_owned();
+        let project = project_of(&issuer);
+        let origin = Origin { issued_to: issuer.clone(), project, grant: None };
         if subject.is_empty() || subject == issuer {
-            let body = self.reply(now, &issuer, true, scopes, behaviour);
+            let body = self.reply(now, &issuer, true, scopes, origin, behaviour);
             return Ok((issuer, body));
         }
         if !subject.contains('@') {
@@ -503,20 +324,21 @@ impl Auth {
             ));
         }
         check_account(user)?;
-        let body = self.reply(now, &subject, false, scopes, behaviour);
+        let body = self.reply(now, &subject, false, scopes, origin, behaviour);
         Ok((subject, body))
     }
 
-    fn reply(
+    pub(crate) fn reply(
         &mut self,
         now: DateTime<Utc>,
         email: &str,
         undelegated: bool,
         scopes: BTreeSet<String>,
+        origin: Origin,
         behaviour: &Behaviour,
     ) -> Map<String, Value> {
         let scope = scopes.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
-        let token = self.issue(now, email, undelegated, scopes, behaviour);
+        let token = self.issue(now, email, undelegated, scopes, origin, behaviour);
         let mut body = Map::new();
         body.insert("access_token".to_owned(), json!(token));
         let seconds = behaviour.access_token_seconds;
@@ -528,7 +350,7 @@ impl Auth {
     }
 }
 
-fn check_account(account: Option<&Account>) -> Result<(), TokenRefusal> {
+pub(crate) fn check_account(account: Option<&Account>) -> Result<(), TokenRefusal> {
     match account.map(|account| account.state) {
         None => Err((400, "invalid_grant", "Invalid email or User ID".to_owned())),
         Some(AccountState::Active | AccountState::NoCalendar) => Ok(()),

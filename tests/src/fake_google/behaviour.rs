@@ -77,10 +77,37 @@ pub struct Behaviour {
     pub access_token_seconds: i64,
     /// `expires_in` comes as a string, as some token services send it. Default: false.
     pub expires_in_as_text: bool,
-    /// A refresh answers with a new refresh token, and the old one dies. Default: false.
+    /// A refresh answers with a new refresh token; the old one is refused once the new one was used. Default: false.
     pub rotate_refresh_tokens: bool,
+    /// With rotation: the old refresh token is refused at once, whether or not its answer arrived. Default: false.
+    pub rotation_ends_at_once: bool,
+    /// With rotation: how many seconds longer the old refresh token is good. Default: 0.
+    pub rotation_grace_seconds: i64,
+    /// How many seconds an authorization code is good. Default: 600.
+    pub code_seconds: i64,
+    /// An exchange gives an installed application a refresh token whether or not it asked for `access_type=offline`, as
+    /// the guide for desktop applications has it. Default: false.
+    pub installed_clients_always_offline: bool,
+    /// The consent page offers access for so many seconds only, which the token reply tells as
+    /// `refresh_token_expires_in`. Default: no such offer.
+    pub time_limited_access_seconds: Option<i64>,
+    /// An exchange answers with an `id_token` if `openid` was asked. Its signature is not one. Default: true.
+    pub id_tokens: bool,
+    /// Who may not consent (no test user, another organization, blocked by an administrator) is sent back to the
+    /// application with the error, and not left on a page of Google's. Default: false.
+    pub consent_refusals_redirect: bool,
+    /// A refresh for an application that the administrator has blocked is refused as `admin_policy_enforced`, and not as
+    /// `invalid_grant`. Default: true.
+    pub admin_block_named_at_refresh: bool,
+    /// Revoking one token, be it an access token, ends everything that the client has of the account. Default: true;
+    /// otherwise the token and what was made from it.
+    pub revocation_ends_whole_grant: bool,
     /// How many seconds a signed assertion may be issued in the future. Default: 0.
     pub assertion_skew_seconds: i64,
+    /// `userinfo` without a scope for it is refused with 401 and not with 403. Default: false.
+    pub userinfo_scope_refusal_is_401: bool,
+    /// The fields of `/tokeninfo`. Default: [`TokenInfoForm::V2`], those of the discovery document.
+    pub tokeninfo_form: TokenInfoForm,
     /// Requests per minute per user, in a sliding window. Default: no limit.
     pub user_quota_per_minute: Option<u32>,
     /// Requests per minute for the whole project, in a sliding window. Default: no limit.
@@ -134,7 +161,18 @@ impl Default for Behaviour {
             access_token_seconds: 3599,
             expires_in_as_text: false,
             rotate_refresh_tokens: false,
+            rotation_ends_at_once: false,
+            rotation_grace_seconds: 0,
+            code_seconds: 600,
+            installed_clients_always_offline: false,
+            time_limited_access_seconds: None,
+            id_tokens: true,
+            consent_refusals_redirect: false,
+            admin_block_named_at_refresh: true,
+            revocation_ends_whole_grant: true,
             assertion_skew_seconds: 0,
+            userinfo_scope_refusal_is_401: false,
+            tokeninfo_form: TokenInfoForm::V2,
             user_quota_per_minute: None,
             project_quota_per_minute: None,
             quota_form: QuotaForm::Forbidden,
@@ -193,6 +231,16 @@ pub enum GuestWrite {
     Ignore,
     /// The guest's copy differs until the organizer's next change overwrites it.
     Diverge,
+}
+
+/// The names that `/tokeninfo` gives to its fields.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum TokenInfoForm {
+    /// `audience`, `user_id`, `verified_email`, and numbers as numbers.
+    V2,
+    /// `aud`, `sub`, `email_verified`, and everything as text.
+    V3,
 }
 
 /// How an exceeded quota is answered; clients have to treat all forms alike.

@@ -140,6 +140,20 @@ impl FakeGoogle {
         Ok(entry)
     }
 
+    /// Takes a calendar off the own list; the access to it stays. One's own calendars cannot be taken off.
+    pub(crate) fn delete_calendar_entry(&mut self, principal: &Principal, id: &str) -> Result<(), Refusal> {
+        let owner = self.access(principal, id)?.0.owner.clone();
+        let account = self.accounts.get_mut(&principal.email).ok_or_else(Refusal::not_a_calendar_user)?;
+        if account.list.get(id).is_none_or(|entry| entry.deleted) {
+            return Err(Refusal::not_found());
+        }
+        if same_address(&owner, &principal.email) {
+            return Err(Refusal::forbidden());
+        }
+        account.enlist(id, true);
+        Ok(())
+    }
+
     pub(crate) fn get_calendar(&self, principal: &Principal, id: &str) -> Result<(String, Value), Refusal> {
         let (calendar, role) = self.access(principal, id)?;
         let mut body = json!({

@@ -6,11 +6,20 @@
 //! | `POST /_fake/expire-access-tokens` | all access tokens are answered with 401 |
 //! | `POST /_fake/revoke` | `{"token": …}`: the user takes a grant back |
 //! | `POST /_fake/share` | `{"calendar", "grantee", "role"}`; a role of null takes the access away |
+//! | `POST /_fake/client` | an OAuth client, see below; gives what it is |
+//! | `POST /_fake/consent` | somebody consents: `{"url", "account", "untick": […], "limited", "refuse"}`; gives `url` or `page` |
+//! | `POST /_fake/disconnect` | `{"client", "account"}`: somebody removes the application from the own account |
+//! | `POST /_fake/change-password` | `{"account"}`: somebody gets a new password |
+//! | `POST /_fake/api` | `{"project", "enabled"}`: switches the Calendar API on or off for a project |
 //! | `POST /_fake/fault` | queues a fault, as [`Fault`] reads from JSON, for example `{"kind": "lostAfterWork"}` |
 //! | `POST /_fake/behaviour` | turns the switches that are named; gives all of them |
 //! | `POST /_fake/user` | an edit in person: `{"verb": "patch", "calendar", "id", "event"}`, see below |
 //! | `POST /_fake/reset` | forgets events, journal, mails and faults |
-//! | `GET /_fake/journal`, `/_fake/mails`, `/_fake/state` | what happened, and what is |
+//! | `GET /_fake/journal`, `/_fake/mails`, `/_fake/screens`, `/_fake/state` | what happened, and what is |
+//!
+//! An order `client` names `id` and, for a new one, `secret`; what else it names is changed: `name`, `kind` (`web`,
+//! `installed`), `redirectUris`, `testing`, `testUsers`, `verified`, `internalTo`, `blockedIn`, `trustedIn`, `project`, as in
+//! [`OAuthClient`].
 //!
 //! Verbs of `user`: `insert` (`event`), `patch` (`id`, `event`), `delete`, `restore`, `purge` (`id`), `cancelInstance`
 //! (`id` of the series, `slot`), `moveInstance` (`id`, `slot`, `start`, `end`), `split` (`id`, `slot`, `event`), `respond`
@@ -25,6 +34,8 @@ use super::faults::Fault;
 use super::incoming::Incoming;
 use super::journal::JournalEntry;
 use super::model::Role;
+use super::oauth_client::{ClientKind, OAuthClient};
+use super::person::{Choice, Landing};
 use super::refusal::Refusal;
 use super::reply::Reply;
 
@@ -56,7 +67,41 @@ impl FakeGoogle {
         match (method, name) {
             ("GET", "journal") => Ok(self.journal().iter().map(JournalEntry::json).collect()),
             ("GET", "mails") => Ok(json!(self.mails())),
+            ("GET", "screens") => Ok(json!(self.screens())),
             ("GET", "state") => Ok(self.state()),
+            ("POST", "client") => self.order_client(order),
+            ("POST", "consent") => {
+                let (url, account) = (wanted(text("url"), "url")?, text("account").unwrap_or_default());
+                let flag = |name: &str| order.get(name).and_then(Value::as_bool) == Some(true);
+                let landing = if flag("refuse") {
+                    self.user_refuses(now, url, account)
+                } else {
+                    let mut choice = Choice::of(account);
+                    choice.untick =
+                        texts(order.get("untick").unwrap_or(&Value::Null)).ok_or_else(|| bad("untick"))?;
+                    choice.limited = flag("limited");
+                    self.user_consents(now, url, &choice)
+                };
+                match landing {
+                    Landing::Redirect(url) => Ok(json!({ "url": url })),
+                    Landing::Page(page) => Ok(json!({ "page": page })),
+                    Landing::Stuck(why) => Err(bad(&why)),
+                }
+            }
+            ("POST", "disconnect") => {
+                self.user_disconnects(wanted(text("client"), "client")?, wanted(text("account"), "account")?);
+                Ok(json!({}))
+            }
+            ("POST", "change-password") => {
+                self.user_changes_password(wanted(text("account"), "account")?);
+                Ok(json!({}))
+            }
+            ("POST", "api") => {
+                let enabled = order.get("enabled").and_then(Value::as_bool);
+                let enabled = enabled.ok_or_else(|| bad("enabled is missing"))?;
+                self.set_calendar_api(wanted(text("project"), "project")?, enabled);
+                Ok(json!({}))
+            }
             ("POST", "expire-sync-tokens") => {
                 match text("calendar") {
                     Some(calendar) => self.expire_sync_tokens_of(calendar),
@@ -114,6 +159,47 @@ impl FakeGoogle {
         }
     }
 
+    /// Makes an OAuth client, or changes what is named of one.
+    fn order_client(&mut self, order: Map<String, Value>) -> Result<Value, Refusal> {
+        let text = |name: &str| order.get(name).and_then(Value::as_str);
+        let id = wanted(text("id"), "id")?.to_owned();
+        let known = self.auth.clients.get(&id).cloned();
+        let mut client = match (known, text("secret")) {
+            (Some(known), _) => known,
+            (None, secret) => OAuthClient::new(&id, wanted(secret, "secret")?),
+        };
+        for (name, value) in &order {
+            let wrong = || bad(&format!("{name} cannot be {value}"));
+            let string = || value.as_str().map(str::to_owned).ok_or_else(wrong);
+            let flag = || value.as_bool().ok_or_else(wrong);
+            let list = || texts(value).ok_or_else(wrong);
+            match name.as_str() {
+                "id" => {}
+                "secret" => client.secret = string()?,
+                "name" => client.name = string()?,
+                "kind" => {
+                    client.kind = match value.as_str() {
+                        Some("web") => ClientKind::Web,
+                        Some("installed") => ClientKind::Installed,
+                        _ => return Err(wrong()),
+                    }
+                }
+                "redirectUris" => client.redirect_uris = list()?,
+                "testing" => client.testing = flag()?,
+                "testUsers" => client.test_users = list()?.into_iter().collect(),
+                "verified" => client.verified = flag()?,
+                "internalTo" => client.internal_to = if value.is_null() { None } else { Some(string()?) },
+                "blockedIn" => client.blocked_in = list()?.into_iter().collect(),
+                "trustedIn" => client.trusted_in = list()?.into_iter().collect(),
+                "project" => client.project = string()?,
+                other => return Err(bad(&format!("a client has no {other}"))),
+            }
+        }
+        let told = json!({ "id": id, "project": client.project, "redirectUris": client.redirect_uris });
+        self.auth.clients.insert(id, client);
+        Ok(told)
+    }
+
     fn act(&mut self, now: DateTime<Utc>, order: &Map<String, Value>) -> Result<Value, Refusal> {
         let text = |name: &str| wanted(order.get(name).and_then(Value::as_str), name);
         let value = |name: &str| order.get(name).cloned().unwrap_or_else(|| json!({}));
@@ -152,6 +238,15 @@ fn wanted<'a>(text: Option<&'a str>, name: &str) -> Result<&'a str, Refusal> {
     text.ok_or_else(|| bad(&format!("{name} is missing")))
 }
 
+/// A list of texts; nothing is an empty one.
+fn texts(value: &Value) -> Option<Vec<String>> {
+    match value {
+        Value::Null => Some(Vec::new()),
+        Value::Array(values) => values.iter().map(|value| value.as_str().map(str::to_owned)).collect(),
+        _ => None,
+    }
+}
+
 fn bad(message: &str) -> Refusal {
     Refusal::new(400, "fake", "badOrder", message)
 }
@@ -177,6 +272,8 @@ mod tests {
         let edge = json!({ "date": "2026-01-05" });
         let series =
             json!({ "id": "s", "start": edge, "end": edge, "recurrence": ["RRULE:FREQ=DAILY;COUNT=9"] });
+        let url = "https://accounts.google.com/o/oauth2/v2/auth?client_id=c&response_type=code&scope=email\
+                   &redirect_uri=https://x.test/cb";
         let user = |verb: &str, more: Value| {
             let mut order = json!({ "verb": verb, "calendar": "a@x.test", "id": "s" });
             for (key, value) in more.as_object().unwrap() {
@@ -218,6 +315,32 @@ mod tests {
             ("POST", "share", json!({ "calendar": "a@x.test", "grantee": "b@x.test" }), 200),
             ("POST", "share", json!({ "calendar": "a@x.test", "grantee": "b@x.test", "role": "king" }), 400),
             ("POST", "revoke", json!({ "token": "t" }), 200),
+            (
+                "POST",
+                "client",
+                json!({ "id": "c", "secret": "s", "kind": "web", "redirectUris": ["https://x.test/cb"] }),
+                200,
+            ),
+            (
+                "POST",
+                "client",
+                json!({ "id": "c", "name": "C", "testing": true, "testUsers": ["a@x.test"], "verified": false,
+                        "internalTo": null, "blockedIn": [], "trustedIn": [], "project": "p" }),
+                200,
+            ),
+            ("POST", "client", json!({ "id": "new" }), 400),
+            ("POST", "client", json!({ "id": "c", "kind": "phone" }), 400),
+            ("POST", "client", json!({ "id": "c", "redirectUri": "https://x.test/cb" }), 400),
+            ("POST", "consent", json!({ "url": url, "account": "a@x.test" }), 200),
+            ("POST", "consent", json!({ "url": url, "account": "b@x.test" }), 200),
+            ("POST", "consent", json!({ "url": url, "account": "a@x.test", "refuse": true }), 200),
+            ("POST", "consent", json!({ "url": url, "account": "a@x.test", "untick": ["calendar"] }), 400),
+            ("POST", "consent", json!({ "url": "https://x.test/", "account": "a@x.test" }), 400),
+            ("POST", "disconnect", json!({ "client": "c", "account": "a@x.test" }), 200),
+            ("POST", "change-password", json!({ "account": "a@x.test" }), 200),
+            ("POST", "api", json!({ "project": "p", "enabled": false }), 200),
+            ("POST", "api", json!({ "project": "p" }), 400),
+            ("GET", "screens", Value::Null, 200),
             ("POST", "expire-sync-tokens", Value::Null, 200),
             ("POST", "expire-access-tokens", Value::Null, 200),
             ("GET", "journal", Value::Null, 200),
@@ -231,6 +354,7 @@ mod tests {
             assert_eq!(got, status, "{method} {name} {body}: {answer}");
         }
         assert_eq!(fake.behaviour().user_quota_per_minute, Some(7));
+        assert_eq!(fake.screens().len(), 0, "they are forgotten with the rest");
         assert_eq!(fake.journal().len(), 0, "orders are not journalled");
     }
 }

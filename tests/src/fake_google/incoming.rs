@@ -18,12 +18,30 @@ pub enum Route {
     Token,
     /// `POST /revoke`
     Revoke,
+    /// `GET /o/oauth2/v2/auth`, and `POST` of its forms: the consent pages.
+    Authorize,
+    /// `GET /oauth2/v2/userinfo`
+    UserInfo,
+    /// `GET` or `POST /tokeninfo`, `POST /oauth2/v2/tokeninfo`
+    TokenInfo,
     /// `GET /calendar/v3/users/me/calendarList`
     ListCalendars,
     /// `GET /calendar/v3/users/me/calendarList/{calendar}`
     GetCalendarEntry,
     /// `POST /calendar/v3/users/me/calendarList`
     InsertCalendarEntry,
+    /// `DELETE /calendar/v3/users/me/calendarList/{calendar}`
+    DeleteCalendarEntry,
+    /// `GET /calendar/v3/calendars/{calendar}/acl`
+    ListAcl,
+    /// `GET /calendar/v3/calendars/{calendar}/acl/{rule}`
+    GetAcl,
+    /// `POST /calendar/v3/calendars/{calendar}/acl`
+    InsertAcl,
+    /// `PATCH` or `PUT /calendar/v3/calendars/{calendar}/acl/{rule}`
+    ChangeAcl,
+    /// `DELETE /calendar/v3/calendars/{calendar}/acl/{rule}`
+    DeleteAcl,
     /// `GET /calendar/v3/calendars/{calendar}`
     GetCalendar,
     /// `GET /calendar/v3/calendars/{calendar}/events`
@@ -62,6 +80,8 @@ pub(crate) struct Incoming {
     pub(crate) calendar: Option<String>,
     pub(crate) event: Option<String>,
     pub(crate) query: Vec<(String, String)>,
+    /// The query as it came; of the consent endpoint only.
+    pub(crate) query_text: String,
     pub(crate) if_match: Option<String>,
     pub(crate) if_none_match: Option<String>,
     pub(crate) bearer: Option<String>,
@@ -85,6 +105,7 @@ impl Incoming {
             }
         }
         let path = parts.uri.path().to_owned();
+        let raw = parts.uri.query().unwrap_or_default();
         let segments: Vec<String> = path
             .split('/')
             .filter(|segment| !segment.is_empty())
@@ -95,10 +116,25 @@ impl Incoming {
             (_, ["_fake", ..]) => (Route::Control, None, None),
             ("POST", ["token"]) => (Route::Token, None, None),
             ("POST", ["revoke"]) => (Route::Revoke, None, None),
+            ("GET" | "POST", ["o", "oauth2", "auth"] | ["o", "oauth2", "v2", "auth"]) => {
+                (Route::Authorize, None, None)
+            }
+            ("GET", ["oauth2", "v2", "userinfo"] | ["userinfo", "v2", "me"]) => (Route::UserInfo, None, None),
+            ("GET" | "POST", ["tokeninfo"]) | ("POST", ["oauth2", "v2", "tokeninfo"]) => {
+                (Route::TokenInfo, None, None)
+            }
             (_, ["calendar", "v3", rest @ ..]) => match (method.as_str(), rest) {
                 ("GET", ["users", "me", "calendarList"]) => (Route::ListCalendars, None, None),
                 ("POST", ["users", "me", "calendarList"]) => (Route::InsertCalendarEntry, None, None),
                 ("GET", ["users", "me", "calendarList", id]) => (Route::GetCalendarEntry, Some(*id), None),
+                ("DELETE", ["users", "me", "calendarList", id]) => {
+                    (Route::DeleteCalendarEntry, Some(*id), None)
+                }
+                ("GET", ["calendars", id, "acl"]) => (Route::ListAcl, Some(*id), None),
+                ("POST", ["calendars", id, "acl"]) => (Route::InsertAcl, Some(*id), None),
+                ("GET", ["calendars", id, "acl", _]) => (Route::GetAcl, Some(*id), None),
+                ("PATCH" | "PUT", ["calendars", id, "acl", _]) => (Route::ChangeAcl, Some(*id), None),
+                ("DELETE", ["calendars", id, "acl", _]) => (Route::DeleteAcl, Some(*id), None),
                 ("GET", ["calendars", id]) => (Route::GetCalendar, Some(*id), None),
                 ("GET", ["calendars", id, "events"]) => (Route::ListEvents, Some(*id), None),
                 ("POST", ["calendars", id, "events"]) => (Route::InsertEvent, Some(*id), None),
@@ -142,6 +178,7 @@ impl Incoming {
             path,
             segments,
             query,
+            query_text: if route == Route::Authorize { raw.to_owned() } else { String::new() },
             body,
         }
     }
@@ -325,6 +362,13 @@ fn specs(route: Route) -> &'static [(&'static str, Kind)] {
             ("syncToken", Kind::Text),
         ],
         Route::InsertCalendarEntry => &[("colorRgbFormat", Kind::Flag)],
+        Route::ListAcl => &[
+            ("maxResults", Kind::Number(1, None)),
+            ("pageToken", Kind::Text),
+            ("showDeleted", Kind::Flag),
+            ("syncToken", Kind::Text),
+        ],
+        Route::InsertAcl | Route::ChangeAcl => &[("sendNotifications", Kind::Flag)],
         _ => &[],
     }
 }
@@ -338,6 +382,19 @@ pub(crate) fn form(text: &str) -> Vec<(String, String)> {
             (decode(name, true), decode(value, true))
         })
         .collect()
+}
+
+/// Percent-encodes a value of a query.
+pub(crate) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
 }
 
 /// Undoes percent-encoding; `plus` also turns `+` into a space, as in forms and queries.

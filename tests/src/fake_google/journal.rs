@@ -103,6 +103,8 @@ pub enum MailKind {
     Cancellation,
     /// To the organizer: a guest has answered.
     Response,
+    /// A calendar was shared through the API; about no event.
+    Sharing,
 }
 
 /// A mail that Google would have sent.
@@ -114,7 +116,7 @@ pub struct Mail {
     pub recipient: String,
     /// On which calendar the write happened.
     pub calendar: String,
-    /// About which event.
+    /// About which event; empty where a calendar was shared.
     pub event: String,
     /// Why.
     pub kind: MailKind,

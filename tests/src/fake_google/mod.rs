@@ -12,27 +12,40 @@
 //! in Google's own pages* (`user_…`; never journalled, nobody is mailed), and those that look at what happened
 //! ([`FakeGoogle::journal`], [`FakeGoogle::mails`], [`FakeGoogle::events`]).
 //!
-//! Not here: batch, push channels, `events.import`, `move`, `quickAdd`, free/busy, ACL and settings methods.
+//! A person consents on pages of the fake ([`FakeGoogle::user_consents`], or a browser at `/o/oauth2/v2/auth`), an
+//! application takes the code to the token endpoint, and what it may do from then on is what was ticked, what the calendar's
+//! access list says, and what the project has switched on ([`OAuthClient`], [`FakeGoogle::set_calendar_api`]).
+//!
+//! Not here: signing in, the implicit flow, groups; batch, push channels, `events.import`, `move`, `quickAdd`, free/busy
+//! and settings methods; making, changing and deleting calendars through the API; the Directory API.
 
+mod acl;
 mod auth;
 mod behaviour;
 mod calendars;
+mod consent;
+mod consent_page;
 mod control;
 mod copies;
 mod draft;
 mod expand;
 mod faults;
 mod fields;
+mod grants;
 mod ics;
+mod identity;
 mod incoming;
 mod instances;
 mod journal;
 mod list;
 mod model;
+mod oauth_client;
+mod person;
 mod quota;
 mod refusal;
 mod reply;
 mod scope;
+mod screens;
 mod seal;
 mod server;
 mod transport;
@@ -46,7 +59,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -54,12 +67,17 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 pub use auth::GOOGLE_TOKEN_URL;
-pub use behaviour::{Behaviour, ExceptionPolicy, GuestWrite, ListOrder, QuotaForm, TombstoneForm};
+pub use behaviour::{
+    Behaviour, ExceptionPolicy, GuestWrite, ListOrder, QuotaForm, TokenInfoForm, TombstoneForm,
+};
 pub use faults::{Fault, FaultKind};
 pub use incoming::Route;
 pub use journal::{JournalEntry, Mail, MailKind};
 pub use model::{Account, AccountState, Role};
+pub use oauth_client::{ClientKind, OAuthClient};
+pub use person::{Choice, Landing};
 pub use refusal::Refusal;
+pub use screens::{ErrorPage, Screen, ScreenAnswer, ScreenKind};
 pub use server::Server;
 pub use transport::FakeTransport;
 
@@ -85,6 +103,8 @@ pub struct FakeGoogle {
     faults: Faults,
     journal: Vec<JournalEntry>,
     mails: Vec<Mail>,
+    screens: Vec<Screen>,
+    disabled_apis: BTreeSet<String>,
     requests: u64,
     serial: u64,
     clock: i64,
@@ -223,16 +243,16 @@ impl FakeGoogle {
                 reply.reason = answer.body.get("error").and_then(Value::as_str).map(str::to_owned);
                 reply
             }
-            Route::Revoke => {
-                let mut fields = incoming::form(&String::from_utf8_lossy(&incoming.body));
-                fields.extend(incoming.query.iter().cloned());
-                let token = fields.iter().find(|(name, _)| name == "token").map(|(_, token)| token.as_str());
-                if self.auth.revoke(token.unwrap_or_default()) {
-                    Reply::json(200, &serde_json::json!({}))
-                } else {
-                    Reply::json(400, &serde_json::json!({ "error": "invalid_token" }))
+            Route::Revoke => self.revocation(incoming),
+            Route::Authorize => self.authorize(now, incoming),
+            Route::TokenInfo => self.token_info(now, incoming),
+            Route::UserInfo => match self.user_info(now, incoming) {
+                Ok((email, body)) => {
+                    trace.subject = Some(email);
+                    Reply::json(200, &body)
                 }
-            }
+                Err(refusal) => refusal.into(),
+            },
             Route::Unknown | Route::Control => Reply::text(
                 501,
                 "text/plain; charset=UTF-8",
@@ -251,6 +271,9 @@ impl FakeGoogle {
     ) -> Result<Reply, Refusal> {
         let principal = self.auth.principal(now, incoming)?;
         trace.subject = Some(principal.email.clone());
+        if self.disabled_apis.contains(&principal.origin.project) {
+            return Err(Refusal::access_not_configured(&principal.origin.project));
+        }
         let params = incoming.params(self.behaviour.refuse_unknown_parameters)?;
         // A PATCH is worth three requests.
         let weight = if incoming.route == Route::PatchEvent { 3 } else { 1 };
@@ -280,6 +303,7 @@ impl FakeGoogle {
             trace.calendar = Some(calendar.clone());
         }
         let event = incoming.event.as_deref().unwrap_or_default();
+        let rule = incoming.segments.get(5).map(String::as_str).unwrap_or_default();
         let fresh = |etag: &str| {
             let known = incoming.if_none_match.as_deref();
             known.is_some_and(|known| known.split(',').any(|one| one.trim().trim_start_matches("W/") == etag))
@@ -294,6 +318,26 @@ impl FakeGoogle {
             Route::InsertCalendarEntry => {
                 let body = object(&incoming.body)?;
                 Ok(Reply::json(200, &masked(self.insert_calendar_entry(&principal, &body)?)))
+            }
+            Route::DeleteCalendarEntry => {
+                self.delete_calendar_entry(&principal, &calendar)?;
+                Ok(Reply::empty(204))
+            }
+            Route::ListAcl => {
+                Ok(Reply::json(200, &masked(self.list_acl(now, &principal, &calendar, &params)?)))
+            }
+            Route::GetAcl => Ok(Reply::json(200, &masked(self.get_acl(&principal, &calendar, rule)?))),
+            Route::InsertAcl => {
+                let body = object(&incoming.body)?;
+                Ok(Reply::json(200, &masked(self.insert_acl(&principal, &calendar, &params, &body)?)))
+            }
+            Route::ChangeAcl => {
+                let body = object(&incoming.body)?;
+                Ok(Reply::json(200, &masked(self.change_acl(&principal, &calendar, rule, &params, &body)?)))
+            }
+            Route::DeleteAcl => {
+                self.delete_acl(&principal, &calendar, rule)?;
+                Ok(Reply::empty(204))
             }
             Route::GetCalendar => {
                 let (etag, body) = self.get_calendar(&principal, &calendar)?;
@@ -346,7 +390,13 @@ impl FakeGoogle {
                 self.delete_event(&writer, &calendar, event, incoming.if_match.as_deref())?;
                 Ok(Reply::empty(204))
             }
-            Route::Token | Route::Revoke | Route::Control | Route::Unknown => Err(Refusal::not_found()),
+            Route::Token
+            | Route::Revoke
+            | Route::Authorize
+            | Route::UserInfo
+            | Route::TokenInfo
+            | Route::Control
+            | Route::Unknown => Err(Refusal::not_found()),
         }
     }
 
@@ -383,15 +433,19 @@ impl FakeGoogle {
         if self.mails.len() >= limit {
             self.mails.drain(..limit / 2);
         }
-        let secret = matches!(incoming.route, Route::Token | Route::Revoke);
+        let secret =
+            matches!(incoming.route, Route::Token | Route::Revoke | Route::Authorize | Route::TokenInfo);
+        let harmless = |name: &str| HARMLESS.contains(&name);
+        let mut query = incoming.query;
         let request = if secret {
+            query.retain(|(name, _)| incoming.route == Route::Authorize && harmless(name));
             let fields = incoming::form(&String::from_utf8_lossy(&incoming.body));
-            let harmless: Map<String, Value> = fields
+            let fields: Map<String, Value> = fields
                 .into_iter()
-                .filter(|(name, _)| ["grant_type", "client_id", "scope"].contains(&name.as_str()))
+                .filter(|(name, _)| harmless(name))
                 .map(|(name, value)| (name, Value::String(value)))
                 .collect();
-            Bytes::from(Value::Object(harmless).to_string())
+            Bytes::from(Value::Object(fields).to_string())
         } else {
             incoming.body
         };
@@ -403,7 +457,7 @@ impl FakeGoogle {
             route: incoming.route,
             calendar: trace.calendar.or(incoming.calendar),
             event: trace.event,
-            query: if secret { Vec::new() } else { incoming.query },
+            query,
             if_match: incoming.if_match,
             if_none_match: incoming.if_none_match,
             subject: trace.subject,
@@ -415,6 +469,19 @@ impl FakeGoogle {
         });
     }
 }
+
+/// What the journal keeps of requests that carry secrets.
+const HARMLESS: &[&str] = &[
+    "access_type",
+    "client_id",
+    "grant_type",
+    "include_granted_scopes",
+    "login_hint",
+    "prompt",
+    "redirect_uri",
+    "response_type",
+    "scope",
+];
 
 /// The body of a write.
 fn object(body: &Bytes) -> Result<Map<String, Value>, Refusal> {

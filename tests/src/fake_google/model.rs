@@ -234,7 +234,11 @@ pub(crate) struct Calendar {
     pub(crate) room: bool,
     /// Birthday calendars do not report deletions in increments.
     pub(crate) silent_deletions: bool,
+    /// By address, `default` or `domain:example.com`.
     pub(crate) acl: BTreeMap<String, Role>,
+    /// When each rule was changed last, those that were taken back among them.
+    pub(crate) acl_log: BTreeMap<String, u64>,
+    pub(crate) acl_changes: u64,
     pub(crate) events: BTreeMap<String, Event>,
     pub(crate) order: BTreeSet<(u64, String)>,
     pub(crate) log: BTreeMap<u64, String>,
@@ -259,6 +263,8 @@ impl Calendar {
             room: false,
             silent_deletions: false,
             acl: BTreeMap::from([(owner.to_owned(), Role::Owner)]),
+            acl_log: BTreeMap::from([(owner.to_owned(), 1)]),
+            acl_changes: 1,
             events: BTreeMap::new(),
             order: BTreeSet::new(),
             log: BTreeMap::new(),
@@ -275,8 +281,21 @@ impl Calendar {
 
     pub(crate) fn role(&self, email: &str) -> Option<Role> {
         let own = self.acl.iter().find(|(who, _)| same_address(who, email)).map(|(_, role)| *role);
+        let domain =
+            email.split_once('@').map(|(_, domain)| format!("domain:{}", domain.to_ascii_lowercase()));
+        let domain = domain.and_then(|domain| self.acl.get(&domain).copied());
         // `default` is how access rules name the public.
-        own.max(self.acl.get("default").copied())
+        own.max(domain).max(self.acl.get("default").copied())
+    }
+
+    /// Gives or takes a role; tells which one it was before.
+    pub(crate) fn set_role(&mut self, who: &str, role: Option<Role>) -> Option<Role> {
+        self.acl_changes += 1;
+        self.acl_log.insert(who.to_owned(), self.acl_changes);
+        match role {
+            Some(role) => self.acl.insert(who.to_owned(), role),
+            None => self.acl.remove(who),
+        }
     }
 
     pub(crate) fn store(&mut self, mut event: Event) {

@@ -25,6 +25,8 @@ struct Extra {
     location: Option<(&'static str, String)>,
     infrastructure: Option<(&'static str, &'static str)>,
     top_message: Option<&'static str>,
+    /// The project whose API is off.
+    project: Option<String>,
 }
 
 impl std::fmt::Display for Refusal {
@@ -96,6 +98,21 @@ impl Refusal {
         let extra = refusal.extra.get_or_insert_default();
         extra.infrastructure = Some(("PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"));
         extra.top_message = Some("Request had insufficient authentication scopes.");
+        refusal
+    }
+
+    /// The Calendar API is off in this project: the only refusal with a link that mends it.
+    pub(crate) fn access_not_configured(project: &str) -> Self {
+        let message = format!(
+            "Google Calendar API has not been used in project {project} before or it is disabled. Enable it by visiting \
+             {} then retry. If you enabled this API recently, wait a few minutes for the action to propagate to our \
+             systems and retry.",
+            activation(project)
+        );
+        let mut refusal = Self::new(403, "usageLimits", "accessNotConfigured", &message);
+        let extra = refusal.extra.get_or_insert_default();
+        extra.infrastructure = Some(("PERMISSION_DENIED", "SERVICE_DISABLED"));
+        extra.project = Some(project.to_owned());
         refusal
     }
 
@@ -191,6 +208,9 @@ impl Refusal {
             entry["locationType"] = json!(kind);
             entry["location"] = json!(name);
         }
+        if extra.project.is_some() {
+            entry["extendedHelp"] = json!("https://console.developers.google.com");
+        }
         let message = extra.top_message.unwrap_or(&self.message);
         let mut error = json!({ "code": self.status, "message": message, "errors": [entry] });
         // `status` and `details` come with infrastructure errors only: scope, missing credentials, API disabled.
@@ -203,6 +223,24 @@ impl Refusal {
                 "metadata": { "service": "calendar-json.googleapis.com" },
             }]);
         }
+        if let Some(project) = &extra.project {
+            let metadata = &mut error["details"][0]["metadata"];
+            metadata["consumer"] = json!(format!("projects/{project}"));
+            metadata["serviceTitle"] = json!("Google Calendar API");
+            metadata["activationUrl"] = json!(activation(project));
+            if let Some(details) = error["details"].as_array_mut() {
+                details.push(json!({
+                    "@type": "type.googleapis.com/google.rpc.Help",
+                    "links": [{ "description": "Google developers console API activation", "url": activation(project) }],
+                }));
+            }
+        }
         json!({ "error": error })
     }
+}
+
+fn activation(project: &str) -> String {
+    format!(
+        "https://console.developers.google.com/apis/api/calendar-json.googleapis.com/overview?project={project}"
+    )
 }

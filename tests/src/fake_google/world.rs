@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value, json};
 
 use super::FakeGoogle;
+use super::auth::Origin;
 use super::model::{Account, Calendar, Role};
+use super::oauth_client::OAuthClient;
 use super::scope::full_scope;
 use super::view::View;
 use super::when::Zone;
@@ -92,11 +94,11 @@ impl FakeGoogle {
         }
     }
 
-    /// Shares a calendar. The grantee `default` is the public.
+    /// Shares a calendar. The grantee `default` is the public, `domain:example.com` all of a domain.
     pub fn share(&mut self, calendar: &str, grantee: &str, role: Role) {
         let grantee = grantee.to_ascii_lowercase();
         let Some(shared) = self.calendars.get_mut(calendar) else { return };
-        let known = shared.acl.insert(grantee.clone(), role);
+        let known = shared.set_role(&grantee, Some(role));
         if known != Some(role) && self.behaviour.acl_change_expires_sync_tokens && known.is_some() {
             shared.epoch += 1;
         }
@@ -113,7 +115,7 @@ impl FakeGoogle {
     pub fn unshare(&mut self, calendar: &str, grantee: &str) {
         let grantee = grantee.to_ascii_lowercase();
         let Some(shared) = self.calendars.get_mut(calendar) else { return };
-        shared.acl.remove(&grantee);
+        shared.set_role(&grantee, None);
         if self.behaviour.acl_change_expires_sync_tokens {
             shared.epoch += 1;
         }
@@ -154,14 +156,19 @@ impl FakeGoogle {
         self.auth.withdraw_delegation(client_id);
     }
 
-    /// An OAuth client.
-    pub fn oauth_client(&mut self, id: &str, secret: &str) {
-        self.auth.add_client(id, secret);
+    /// The OAuth client of this id and secret, made if there is none yet: a web application in production, verified, that
+    /// is open to everybody and has no redirect URI.
+    pub fn oauth_client(&mut self, id: &str, secret: &str) -> &mut OAuthClient {
+        let client = self.auth.clients.entry(id.to_owned()).or_insert_with(|| OAuthClient::new(id, secret));
+        client.secret = secret.to_owned();
+        client
     }
 
     /// Whether the app's publishing status is *Testing*: its refresh tokens end after seven days. Default: no.
     pub fn set_oauth_client_testing(&mut self, id: &str, testing: bool) {
-        self.auth.set_testing(id, testing);
+        if let Some(client) = self.auth.clients.get_mut(id) {
+            client.testing = testing;
+        }
     }
 
     /// Disables or deletes an OAuth client: `disabled_client`, or `deleted_client`.
@@ -169,36 +176,35 @@ impl FakeGoogle {
         self.auth.disable_client(id, if deleted { "deleted_client" } else { "disabled_client" });
     }
 
-    /// A refresh token of a user for an OAuth client.
+    /// Switches the Calendar API on or off for a project: off, its calls are refused with 403 `accessNotConfigured`, and
+    /// tokens are issued all the same. The project is [`OAuthClient::project`], or what stands between `@` and
+    /// `.iam.gserviceaccount.com` in a service account's address. Default: on.
+    pub fn set_calendar_api(&mut self, project: &str, enabled: bool) {
+        if enabled {
+            self.disabled_apis.remove(project);
+        } else {
+            self.disabled_apis.insert(project.to_owned());
+        }
+    }
+
+    /// A refresh token of a user for an OAuth client, as if the user had consented long ago.
     pub fn refresh_token(&mut self, token: &str, client_id: &str, email: &str, scopes: &[&str]) {
         self.account(email);
         self.auth.add_refresh_token(token, client_id, &email.to_ascii_lowercase(), scopes);
     }
 
-    /// The user takes the grant back: the refresh token and the access tokens made from it are dead.
+    /// The user takes this grant back: the refresh token and the access tokens made from it are dead. Others that the client
+    /// has of the account are not; for those see [`FakeGoogle::user_disconnects`].
     pub fn revoke_refresh_token(&mut self, token: &str) {
-        self.auth.revoke(token);
-    }
-
-    /// The user consents on Google's page: gives the authorization code that the browser would carry to `redirect`.
-    /// `challenge` is the S256 code challenge of the request, if it had one.
-    pub fn user_consents(
-        &mut self,
-        client_id: &str,
-        redirect: &str,
-        email: &str,
-        scopes: &[&str],
-        challenge: Option<&str>,
-    ) -> String {
-        self.account(email);
-        self.auth.consent(client_id, redirect, &email.to_ascii_lowercase(), scopes, challenge)
+        self.auth.kill_refresh_token(token);
     }
 
     /// An access token for a user, past the token endpoint.
     pub fn access_token(&mut self, now: DateTime<Utc>, email: &str, scopes: &[&str]) -> String {
         let scopes = scopes.iter().map(|scope| full_scope(scope)).collect();
         let undelegated = self.account(email).service;
-        self.auth.issue(now, &email.to_ascii_lowercase(), undelegated, scopes, &self.behaviour)
+        let origin = Origin::default();
+        self.auth.issue(now, &email.to_ascii_lowercase(), undelegated, scopes, origin, &self.behaviour)
     }
 
     /// All access tokens are refused from now on.
@@ -218,11 +224,12 @@ impl FakeGoogle {
         }
     }
 
-    /// Forgets events, journal, mails and faults; accounts, calendars, clients and tokens stay. Sync tokens expire.
+    /// Forgets events, journal, mails, screens and faults; accounts, calendars, clients and tokens stay. Sync tokens expire.
     pub fn reset(&mut self) {
         self.epoch += 1;
         self.journal.clear();
         self.mails.clear();
+        self.screens.clear();
         self.faults.clear();
         for calendar in self.calendars.values_mut() {
             let mut empty = Calendar::new(&calendar.id, &calendar.owner, &calendar.summary, calendar.etag);
@@ -232,6 +239,8 @@ impl FakeGoogle {
             empty.all_day_reminders.clone_from(&calendar.all_day_reminders);
             empty.working_hours.clone_from(&calendar.working_hours);
             empty.acl.clone_from(&calendar.acl);
+            empty.acl_log.clone_from(&calendar.acl_log);
+            empty.acl_changes = calendar.acl_changes;
             (empty.room, empty.silent_deletions) = (calendar.room, calendar.silent_deletions);
             // Change numbers go on, so that no old token points into the new log.
             (empty.changes, empty.epoch) = (calendar.changes, calendar.epoch);

@@ -274,30 +274,6 @@ fn tokens_end_and_scopes_limit_what_they_open() {
 }
 
 #[test]
-fn an_authorization_code_is_good_once_with_its_verifier_and_its_address() {
-    let mut client = world();
-    let challenge = URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, b"verifier"));
-    let code =
-        client.fake.user_consents("client", "https://crm.example/cb", BOB, &["calendar"], Some(&challenge));
-    let good = format!(
-        "grant_type=authorization_code&code={}&client_id=client&client_secret=secret&code_verifier=verifier\
-         &redirect_uri=https%3A%2F%2Fcrm.example%2Fcb",
-        code.replace('/', "%2F")
-    );
-    assert_eq!(
-        refused(&token(&mut client, &good.replace("=verifier", "=other"))).2,
-        "Invalid code verifier."
-    );
-    assert_eq!(refused(&token(&mut client, &good.replace("%2Fcb", ""))).1, "redirect_uri_mismatch");
-    let got = token(&mut client, &good).ok();
-    let refresh = got.text("refresh_token").replace('/', "%2F");
-    let form =
-        format!("grant_type=refresh_token&refresh_token={refresh}&client_id=client&client_secret=secret");
-    token(&mut client, &form).ok();
-    assert_eq!(refused(&token(&mut client, &good)).2, "Code was already redeemed.");
-}
-
-#[test]
 fn refresh_tokens_end_when_unused_when_the_app_is_in_testing_and_when_there_are_too_many() {
     let refresh = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
     for (testing, days, status) in [(false, 8, 200), (true, 6, 200), (true, 8, 400), (false, 184, 400)] {
@@ -308,10 +284,15 @@ fn refresh_tokens_end_when_unused_when_the_app_is_in_testing_and_when_there_are_
         assert_eq!(token(&mut client, refresh).status, status, "{testing} {days}");
     }
     let mut client = world();
+    client.fake.oauth_client("client", "secret").redirect_uris = vec!["https://crm.example/r".to_owned()];
+    let ask = "https://accounts.google.com/o/oauth2/v2/auth?client_id=client&response_type=code&access_type=offline\
+               &prompt=consent&scope=https://www.googleapis.com/auth/calendar&redirect_uri=https://crm.example/r";
     for count in 1..=100 {
         assert_eq!(token(&mut client, refresh).status, 200, "{count} tokens");
-        let code = client.fake.user_consents("client", "r", ALICE, &["calendar"], None).replace('/', "%2F");
-        let form = "grant_type=authorization_code&client_id=client&client_secret=secret&redirect_uri=r";
+        let landing = client.fake.user_consents(client.now, ask, &Choice::of(ALICE));
+        let code = landing.param("code").unwrap().replace('/', "%2F");
+        let form = "grant_type=authorization_code&client_id=client&client_secret=secret\
+                    &redirect_uri=https://crm.example/r";
         token(&mut client, &format!("{form}&code={code}")).ok();
     }
     assert_eq!(token(&mut client, refresh).status, 400);

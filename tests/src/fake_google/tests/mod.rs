@@ -1,9 +1,12 @@
 //! The fake as a client meets it: requests in, answers out. Each file holds the tables of one subject.
 
 mod auth;
+mod consent;
 mod copies;
+mod grants;
 mod list;
 mod series;
+mod sharing;
 mod write;
 
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
