@@ -29,6 +29,19 @@ fn every_method_of_the_fake_answers_as_the_document_describes() {
     judge.fake.share("team@group.calendar.google.com", ALICE, Role::Reader);
     judge.call(Method::POST, "users/me/calendarList", &json!({ "id": "team@group.calendar.google.com" }));
     judge.get("calendars/team%40group.calendar.google.com");
+    judge.call(Method::DELETE, "users/me/calendarList/team%40group.calendar.google.com", &Value::Null);
+    let acl = "calendars/alice%40example.com/acl";
+    for scope in [json!({ "type": "user", "value": BOB }), json!({ "type": "domain", "value": "x.org" })] {
+        judge.call(Method::POST, acl, &json!({ "scope": scope, "role": "freeBusyReader" }));
+    }
+    let rules = judge.get(&format!("{acl}?showDeleted=true&maxResults=2")).body;
+    let token = rules["nextPageToken"].as_str().unwrap().to_owned();
+    judge.get(&format!("{acl}?showDeleted=true&maxResults=2&pageToken={token}"));
+    let rule = format!("{acl}/user%3Abob%40example.com");
+    judge.call(Method::PATCH, &format!("{rule}?sendNotifications=false"), &json!({ "role": "reader" }));
+    let bob = judge.get(&rule).body;
+    judge.call(Method::PUT, &rule, &bob);
+    judge.call(Method::DELETE, &rule, &Value::Null);
     let hours = json!({ "workingHoursEnabled": true,
         "availableTimes": [{ "dayOfWeek": "monday", "periodStart": 540, "periodEnd": 1020 }] });
     judge.fake.set_working_hours(ALICE, Some(hours.clone()));
@@ -56,6 +69,13 @@ fn every_method_of_the_fake_answers_as_the_document_describes() {
     assert_eq!(
         called,
         [
+            "calendar.acl.delete",
+            "calendar.acl.get",
+            "calendar.acl.insert",
+            "calendar.acl.list",
+            "calendar.acl.patch",
+            "calendar.acl.update",
+            "calendar.calendarList.delete",
             "calendar.calendarList.get",
             "calendar.calendarList.insert",
             "calendar.calendarList.list",
@@ -174,6 +194,22 @@ fn every_refusal_has_the_shape_of_googles_errors() {
     judge.token = judge.fake.access_token(judge.now, ALICE, &["calendar.events"]);
     let got = judge.get("calendars/primary");
     assert_eq!((got.status, got.reason()), (403, "insufficientPermissions"));
+    let mine = json!({ "scope": { "type": "user", "value": ALICE }, "role": "reader" });
+    let got = judge.call(Method::POST, "calendars/alice%40example.com/acl", &mine);
+    assert_eq!((got.status, got.reason()), (403, "insufficientPermissions"));
+    judge.becomes(ALICE);
+    let got = judge.call(Method::POST, "calendars/alice%40example.com/acl", &mine);
+    assert_eq!((got.status, got.reason()), (403, "cannotChangeOwnAcl"));
+    judge.fake.oauth_client("client", "secret").redirect_uris = vec!["https://crm.test/".to_owned()];
+    judge.fake.refresh_token("refresh", "client", ALICE, &["calendar"]);
+    judge.fake.set_calendar_api("client", false);
+    let form = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
+    let request = http::Request::post("/token").body(Bytes::from(form)).unwrap();
+    let answer: Value =
+        serde_json::from_slice(judge.fake.handle(judge.now, request).response.body()).unwrap();
+    judge.token = answer["access_token"].as_str().unwrap().to_owned();
+    let got = judge.get(EVENTS);
+    assert_eq!((got.status, got.reason()), (403, "accessNotConfigured"));
     for (token, reason) in [("made-up", "authError"), ("", "required")] {
         judge.token = token.to_owned();
         let got = judge.get(EVENTS);

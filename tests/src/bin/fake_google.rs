@@ -5,8 +5,9 @@
 //! ```
 //!
 //! Prints one line of JSON with everything that a client needs, and serves until it is stopped. The world holds two
-//! accounts, an OAuth client with a refresh token for the first of them, and a service account that may impersonate
-//! both. Orders to the fake itself (expire tokens, queue faults, act as a user) go to `/_fake/…`.
+//! accounts, an OAuth client of a web application with a refresh token for the first of them, one of an installed
+//! application, and a service account that may impersonate both. Whoever opens the consent page at `auth_url` plays
+//! either of them. Orders to the fake itself (expire tokens, queue faults, act as a user) go to `/_fake/…`.
 
 mod made_up;
 
@@ -14,14 +15,14 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use calsync_testkit::fake_google::{FakeGoogle, GOOGLE_TOKEN_URL, Server};
+use calsync_testkit::fake_google::{ClientKind, FakeGoogle, GOOGLE_TOKEN_URL, Server};
 use made_up::Size;
 use serde_json::{Value, json};
 
 const USAGE: &str =
     "usage: fake-google [--listen ADDRESS] [--account EMAIL]... [--zone ZONE] [--ics FILE] [--events COUNT]
                    [--event-bytes BYTES | --hostile yes] [--keep-pages yes]
-                   [--key-file FILE]
+                   [--redirect-uri URI]... [--key-file FILE]
 
   --listen ADDRESS   where to serve; port 0 takes a free one (default 127.0.0.1:0)
   --account EMAIL    an account; the first one has the refresh token
@@ -35,12 +36,17 @@ const USAGE: &str =
   --hostile yes      each of them is as large as Google lets an event become: 8192 characters of text, 300 guests,
                      596 properties
   --keep-pages yes   give a page of a listing again as it was rendered, until something is written: for benchmarks
+  --redirect-uri URI where the web application may be sent back to
+                     (default http://localhost:8080/oauth/callback)
   --key-file FILE    where to write the service account's key file
                      (default: a fresh file in the directory for temporary files)";
 
 const KEY: &str = include_str!("../../data/keys/throwaway_service_account.pem");
 const CLIENT: &str = "calsync-test.apps.googleusercontent.com";
 const SECRET: &str = "calsync-secret";
+const INSTALLED_CLIENT: &str = "calsync-test-desktop.apps.googleusercontent.com";
+const PROJECT: &str = "calsync-test";
+const REDIRECT_URI: &str = "http://localhost:8080/oauth/callback";
 const REFRESH_TOKEN: &str = "test-refresh-token";
 const SERVICE_ACCOUNT: &str = "calsync-test@calsync-test.iam.gserviceaccount.com";
 const SERVICE_CLIENT_ID: &str = "100000000000000000001";
@@ -67,6 +73,7 @@ struct Options {
     events: u32,
     size: Size,
     keep_pages: bool,
+    redirect_uris: Vec<String>,
     key_file: Option<PathBuf>,
 }
 
@@ -99,7 +106,11 @@ fn run(options: Options) -> Result<(), String> {
         }
     }
     let first = options.accounts.first().ok_or("there is no account")?.to_ascii_lowercase();
-    fake.oauth_client(CLIENT, SECRET);
+    let client = fake.oauth_client(CLIENT, SECRET);
+    client.redirect_uris.clone_from(&options.redirect_uris);
+    client.project = PROJECT.to_owned();
+    let installed = fake.oauth_client(INSTALLED_CLIENT, SECRET);
+    (installed.kind, installed.project) = (ClientKind::Installed, PROJECT.to_owned());
     fake.refresh_token(REFRESH_TOKEN, CLIENT, &first, SCOPES);
     fake.service_account(SERVICE_ACCOUNT, SERVICE_CLIENT_ID, KEY.as_bytes())?;
     fake.delegate(SERVICE_CLIENT_ID, SCOPES);
@@ -119,12 +130,18 @@ fn run(options: Options) -> Result<(), String> {
     let facts = json!({
         "base_url": base,
         "api_url": format!("{base}/calendar/v3"),
+        "auth_url": format!("{base}/o/oauth2/v2/auth"),
+        "revoke_url": format!("{base}/revoke"),
         "token_path": "/token",
         "token_url": format!("{base}/token"),
         "control_url": format!("{base}/_fake"),
         "accounts": options.accounts,
         "client_id": CLIENT,
         "client_secret": SECRET,
+        "redirect_uris": options.redirect_uris,
+        "installed_client_id": INSTALLED_CLIENT,
+        "installed_client_secret": SECRET,
+        "project": PROJECT,
         "refresh_token": REFRESH_TOKEN,
         "service_account": SERVICE_ACCOUNT,
         "service_account_client_id": SERVICE_CLIENT_ID,
@@ -177,6 +194,7 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
         events: 0,
         size: Size::Usual,
         keep_pages: false,
+        redirect_uris: Vec::new(),
         key_file: None,
     };
     while let Some(argument) = arguments.next() {
@@ -203,12 +221,16 @@ fn options(mut arguments: impl Iterator<Item = String>) -> Result<Option<Options
             "--hostile" => return Err(format!("--hostile is yes or left away, not {value}")),
             "--keep-pages" if value == "yes" => options.keep_pages = true,
             "--keep-pages" => return Err(format!("--keep-pages is yes or left away, not {value}")),
+            "--redirect-uri" => options.redirect_uris.push(value),
             "--key-file" => options.key_file = Some(PathBuf::from(value)),
             _ => return Err(format!("{name} is not an option")),
         }
     }
     if options.accounts.is_empty() {
         options.accounts = vec!["alice@example.com".to_owned(), "bob@example.com".to_owned()];
+    }
+    if options.redirect_uris.is_empty() {
+        options.redirect_uris = vec![REDIRECT_URI.to_owned()];
     }
     Ok(Some(options))
 }
@@ -227,6 +249,10 @@ mod tests {
         assert!(read("--help").unwrap().is_none());
         assert!(read("--listen").is_err());
         assert!(read("--port 1").is_err());
+        assert_eq!(read("").unwrap().unwrap().redirect_uris, [REDIRECT_URI]);
+        let own =
+            read("--redirect-uri https://crm.test/a --redirect-uri=https://crm.test/b").unwrap().unwrap();
+        assert_eq!(own.redirect_uris, ["https://crm.test/a", "https://crm.test/b"]);
         assert_eq!(read("--events 12").unwrap().unwrap().events, 12);
         assert!(read("--events many").is_err());
         assert_eq!(read("--event-bytes 0").unwrap().unwrap().size, Size::Usual);
