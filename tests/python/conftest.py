@@ -31,11 +31,15 @@ class FakeGoogle:
 
     described: dict
 
-    def order(self, name: str, **arguments) -> None:
+    def order(self, name: str, **arguments):
         """Gives the fake itself an order, such as to expire the sync tokens."""
-        body = json.dumps(arguments).encode()
+        return self.look(name, json.dumps(arguments).encode())
+
+    def look(self, name: str, body: bytes | None = None):
+        """Looks at what happened: the journal, the mails, the screens."""
         with urlopen(f"{self.described['control_url']}/{name}", data=body, timeout=REQUEST_SECONDS_MAX) as answer:
             assert answer.status == 200
+            return json.load(answer)
 
     def refresh_credentials(self, **changed) -> google.oauth2.credentials.Credentials:
         """What a person who consented leaves behind: a refresh token."""
@@ -55,11 +59,13 @@ class FakeGoogle:
 
     def client(self, credentials=None):
         """Google's client with its built-in description of the API, and only the address changed."""
-        http = httplib2.Http(timeout=REQUEST_SECONDS_MAX)
-        if credentials is not None:
-            http = AuthorizedHttp(credentials, http=http)
         endpoint = {"api_endpoint": self.described["api_url"] + "/"}
-        return build("calendar", "v3", http=http, static_discovery=True, client_options=endpoint)
+        return build("calendar", "v3", http=self.http(credentials), static_discovery=True, client_options=endpoint)
+
+    def http(self, credentials=None):
+        """What Google's client sends its requests with."""
+        http = httplib2.Http(timeout=REQUEST_SECONDS_MAX)
+        return http if credentials is None else AuthorizedHttp(credentials, http=http)
 
 
 def program_of(name: str, variable: str) -> str:
