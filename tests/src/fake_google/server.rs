@@ -304,6 +304,24 @@ mod tests {
     const EVENT: &str = r#"{"id":"first","start":{"date":"2026-01-05"},"end":{"date":"2026-01-06"}}"#;
 
     #[test]
+    fn a_browser_is_sent_back_to_the_application_over_the_wire() {
+        let mut fake = FakeGoogle::new();
+        fake.account("a@x.test");
+        fake.oauth_client("c", "s").redirect_uris = vec!["https://crm.test/cb".to_owned()];
+        let server = Server::start(fake, "127.0.0.1:0").unwrap();
+        let asked = "/o/oauth2/v2/auth?client_id=c&response_type=code&scope=email&login_hint=a%40x.test&state=s";
+        let page = ask(&server, "GET", &format!("{asked}&redirect_uri=https%3A%2F%2Fcrm.test%2F"), "");
+        assert!(page.starts_with("HTTP/1.1 400 ") && page.contains("redirect_uri_mismatch"), "{page}");
+        assert!(!page.contains("location:"), "{page}");
+        let page = ask(&server, "GET", &format!("{asked}&redirect_uri=https%3A%2F%2Fcrm.test%2Fcb"), "");
+        let (_, sealed) = page.split_once("name=\"page\" value=\"").unwrap();
+        let form = format!("page={}&do=allow", sealed.split_once('"').unwrap().0);
+        let answer = ask(&server, "POST", "/o/oauth2/v2/auth", &form);
+        assert!(answer.starts_with("HTTP/1.1 302 "), "{answer}");
+        assert!(answer.contains("location: https://crm.test/cb?state=s&code=4%2F"), "{answer}");
+    }
+
+    #[test]
     fn an_answer_arrives_with_its_headers_and_the_server_ends_when_dropped() {
         let (server, path) = server();
         let answer = ask(&server, "GET", &path, "");
