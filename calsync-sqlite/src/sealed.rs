@@ -1,11 +1,11 @@
-//! The vault's rows. Each change is one statement that compares and writes at once, so that it is whole or not at all, and of
+//! The vault's rows. Each change compares and writes in one statement or one transaction, so that it is whole or not at all, and of
 //! two takers, in this process or another, one gets the row.
 
-use crate::db::{Unread, all, from_json, int, limit, one, run, to_json, uint};
+use crate::db::{Unread, all, from_json, int, limit, one, run, sql, to_json, uint};
 use calsync_core::store::{SealedKind, SealedRow};
 use calsync_core::{Result, Tenant};
 use chrono::{DateTime, Utc};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, TransactionBehavior};
 
 /// One row.
 pub(crate) fn row(db: &Connection, tenant: &str, kind: SealedKind, name: &str) -> Result<Option<SealedRow>> {
@@ -58,6 +58,25 @@ pub(crate) fn put(db: &Connection, tenant: &str, row: &SealedRow, expected: Opti
         }
     };
     Ok(changed == 1)
+}
+
+/// The same, if each row of `standing` is there unchanged.
+pub(crate) fn put_while(
+    db: &mut Connection,
+    tenant: &str,
+    put_row: &SealedRow,
+    expected: Option<u64>,
+    standing: &[SealedRow],
+) -> Result<bool> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+    for standing in standing {
+        if !standing.stands(row(&tx, tenant, standing.kind, &standing.name)?.as_ref()) {
+            return Ok(false);
+        }
+    }
+    let done = put(&tx, tenant, put_row, expected)?;
+    tx.commit().map_err(sql)?;
+    Ok(done)
 }
 
 /// Removes a row if the stored version is `expected`, or whichever it is.

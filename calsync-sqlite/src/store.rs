@@ -371,6 +371,17 @@ impl Store for SqliteStore {
         self.write(move |db, _| sealed::put(db, tenant.as_str(), &row, expected)).await
     }
 
+    async fn put_sealed_while(
+        &self,
+        tenant: &Tenant,
+        row: &SealedRow,
+        expected: Option<u64>,
+        standing: &[SealedRow],
+    ) -> Result<bool> {
+        let (tenant, row, standing) = (tenant.clone(), row.clone(), standing.to_vec());
+        self.write(move |db, _| sealed::put_while(db, tenant.as_str(), &row, expected, &standing)).await
+    }
+
     async fn take_sealed(
         &self,
         tenant: &Tenant,

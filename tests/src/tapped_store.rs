@@ -275,6 +275,16 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
         tapped!(self, "put_sealed", self.inner.put_sealed(tenant, row, expected))
     }
 
+    async fn put_sealed_while(
+        &self,
+        tenant: &Tenant,
+        row: &SealedRow,
+        expected: Option<u64>,
+        standing: &[SealedRow],
+    ) -> Result<bool> {
+        tapped!(self, "put_sealed_while", self.inner.put_sealed_while(tenant, row, expected, standing))
+    }
+
     async fn take_sealed(
         &self,
         tenant: &Tenant,

@@ -233,6 +233,17 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// there is no row of that kind and name; answers whether it was. Durable when this returns.
     async fn put_sealed(&self, tenant: &Tenant, row: &SealedRow, expected: Option<u64>) -> Result<bool>;
 
+    /// As [`Store::put_sealed`], but only while each row of `standing` is stored with exactly this version and these sealed
+    /// bytes, which is compared in the same transaction: a key cannot be dropped between the look at it and the row that
+    /// it sealed. The new version may be the old one, for a row that says the same under another key.
+    async fn put_sealed_while(
+        &self,
+        tenant: &Tenant,
+        row: &SealedRow,
+        expected: Option<u64>,
+        standing: &[SealedRow],
+    ) -> Result<bool>;
+
     /// Removes a row and answers with it. Of several callers exactly one gets it, so that what may be used once is. With
     /// `expected` only that version is removed, with `None` whichever is there. Durable when this returns.
     async fn take_sealed(

@@ -29,6 +29,10 @@ pub enum SealedKind {
 }
 
 impl SealedKind {
+    /// Every kind.
+    pub const ALL: [Self; 6] =
+        [Self::DataKey, Self::Client, Self::Grant, Self::Consent, Self::Invitation, Self::Setting];
+
     /// The kind in one word, as it is stored.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -72,6 +76,12 @@ impl SealedRow {
     /// Whether it is of no use any more: `expires` is not after `now`.
     pub fn expired(&self, now: DateTime<Utc>) -> bool {
         self.expires.is_some_and(|expires| expires <= now)
+    }
+
+    /// Whether `stored` is this row, unchanged: the same version with the same sealed bytes. Two seals of one content differ,
+    /// so a row that was removed and made again is another one.
+    pub fn stands(&self, stored: Option<&Self>) -> bool {
+        stored.is_some_and(|stored| stored.version == self.version && stored.sealed == self.sealed)
     }
 }
 

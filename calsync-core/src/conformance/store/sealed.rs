@@ -16,6 +16,7 @@ pub(super) fn cases() -> Vec<Case> {
         of_many_who_make_a_sealed_row_at_once_one_does,
         a_sealed_row_is_taken_once_however_many_ask,
         a_sealed_row_is_taken_only_at_the_expected_version,
+        a_sealed_row_is_put_only_while_the_rows_it_rests_on_stand,
         sealed_rows_of_other_tenants_kinds_and_names_are_left_alone,
         sealed_rows_are_paged_by_name,
         a_sealed_row_is_found_without_its_tenant,
@@ -54,18 +55,9 @@ async fn names(ground: &Ground, tenant: &str, after: Option<&str>, count_max: us
     rows.expect("they are read").into_iter().map(|row| row.name).collect()
 }
 
-const KINDS: [SealedKind; 6] = [
-    SealedKind::DataKey,
-    SealedKind::Client,
-    SealedKind::Grant,
-    SealedKind::Consent,
-    SealedKind::Invitation,
-    SealedKind::Setting,
-];
-
 async fn a_sealed_row_is_read_as_it_was_put(ground: &Ground) {
     let every_byte: Vec<u8> = (0..=255).collect();
-    for kind in KINDS {
+    for kind in SealedKind::ALL {
         assert_eq!(get(ground, "acme", kind, "amy").await, None, "{kind}");
         let full = SealedRow {
             expires: Some(START + Duration::microseconds(1)),
@@ -131,6 +123,35 @@ async fn a_sealed_row_is_taken_only_at_the_expected_version(ground: &Ground) {
         assert!(get(ground, "acme", SealedKind::Grant, "amy").await.is_some(), "it stays");
     }
     assert_eq!(take(ground, "acme", "amy", Some(2)).await, Some(grant("amy", 2, "here")));
+}
+
+async fn a_sealed_row_is_put_only_while_the_rows_it_rests_on_stand(ground: &Ground) {
+    let key = |version, says| row(SealedKind::DataKey, "1", version, says);
+    let put_while = async |row: SealedRow, expected, standing: &[SealedRow]| {
+        let put = ground.store.put_sealed_while(&"acme".into(), &row, expected, standing).await;
+        put.expect("it is stored or not")
+    };
+    assert!(!put_while(grant("amy", 1, "no key"), None, &[key(1, "k")]).await, "there is no key");
+    make(ground, "globex", key(1, "k")).await;
+    assert!(!put_while(grant("amy", 1, "no key"), None, &[key(1, "k")]).await, "that is another's key");
+    make(ground, "acme", key(1, "k")).await;
+    assert!(!put_while(grant("amy", 1, "other version"), None, &[key(2, "k")]).await);
+    assert!(!put_while(grant("amy", 1, "other bytes"), None, &[key(1, "K")]).await);
+    let bare = SealedRow { sealed: None, ..key(1, "k") };
+    assert!(!put_while(grant("amy", 1, "no bytes"), None, &[bare]).await);
+    assert_eq!(get(ground, "acme", SealedKind::Grant, "amy").await, None);
+
+    assert!(put_while(grant("amy", 1, "first"), None, &[key(1, "k")]).await);
+    assert!(!put_while(grant("amy", 1, "again"), None, &[key(1, "k")]).await, "there is one already");
+    assert!(!put_while(grant("amy", 3, "ahead"), Some(2), &[key(1, "k")]).await);
+    let first = grant("amy", 1, "first");
+    assert!(!put_while(grant("amy", 1, "late"), Some(1), &[key(1, "k"), grant("amy", 1, "was")]).await);
+    assert_eq!(get(ground, "acme", SealedKind::Grant, "amy").await, Some(first.clone()));
+    let same = SealedRow { facts: json!("facts do not matter"), ..first };
+    assert!(put_while(grant("amy", 1, "under the same version"), Some(1), &[key(1, "k"), same]).await);
+    let stored = get(ground, "acme", SealedKind::Grant, "amy").await;
+    assert_eq!(stored, Some(grant("amy", 1, "under the same version")));
+    assert!(put_while(grant("bob", 1, "on nothing"), None, &[]).await);
 }
 
 async fn sealed_rows_of_other_tenants_kinds_and_names_are_left_alone(ground: &Ground) {

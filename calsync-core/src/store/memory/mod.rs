@@ -440,6 +440,16 @@ impl Store for MemoryStore {
         Ok(sealed::put(&mut self.data(), tenant, row, expected))
     }
 
+    async fn put_sealed_while(
+        &self,
+        tenant: &Tenant,
+        row: &SealedRow,
+        expected: Option<u64>,
+        standing: &[SealedRow],
+    ) -> Result<bool> {
+        Ok(sealed::put_while(&mut self.data(), tenant, row, expected, standing))
+    }
+
     async fn take_sealed(
         &self,
         tenant: &Tenant,

@@ -30,6 +30,19 @@ pub(super) fn put(data: &mut Data, tenant: &Tenant, row: &SealedRow, expected: O
     true
 }
 
+/// The same, if each row of `standing` is there unchanged.
+pub(super) fn put_while(
+    data: &mut Data,
+    tenant: &Tenant,
+    row: &SealedRow,
+    expected: Option<u64>,
+    standing: &[SealedRow],
+) -> bool {
+    let rows = data.tenants.get(tenant).map(|tenant| &tenant.sealed);
+    let stored = |row: &SealedRow| rows.and_then(|rows| rows.get(&row.kind)?.get(&row.name));
+    standing.iter().all(|row| row.stands(stored(row))) && put(data, tenant, row, expected)
+}
+
 /// Removes a row if the stored version is `expected`, or whichever it is.
 pub(super) fn take(
     data: &mut Data,
