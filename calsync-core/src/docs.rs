@@ -15,5 +15,8 @@ pub mod recurrence {}
 #[doc = include_str!("../docs/working-hours.md")]
 pub mod working_hours {}
 
+#[doc = include_str!("../docs/security.md")]
+pub mod security {}
+
 #[doc = include_str!("../CHANGELOG.md")]
 pub mod changelog {}

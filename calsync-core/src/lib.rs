@@ -80,6 +80,7 @@ pub mod roster;
 mod scope;
 mod secret;
 pub mod store;
+pub mod vault;
 mod zone;
 mod zone_links;
 mod zone_windows;
