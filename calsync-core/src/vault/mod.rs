@@ -176,10 +176,7 @@ impl Vault {
     /// is broken.
     pub async fn get(&self, tenant: &Tenant, kind: SealedKind, name: &str) -> Result<Option<Opened>> {
         not_a_data_key(kind)?;
-        match self.store.sealed(tenant, kind, name).await? {
-            Some(row) => self.opened(tenant, row).await.map(Some),
-            None => Ok(None),
-        }
+        Ok(self.read(tenant, kind, name).await?.map(|(_, opened)| opened))
     }
 
     /// Removes a row and answers with it; of several callers one gets it. `expected` is the version to take, `None` whichever
@@ -195,16 +192,20 @@ impl Vault {
         expected: Option<u64>,
     ) -> Result<Option<Opened>> {
         not_a_data_key(kind)?;
-        let stored = self.store.sealed(tenant, kind, name).await?;
-        let Some(stored) = stored.filter(|row| expected.is_none_or(|version| version == row.version)) else {
-            return Ok(None);
-        };
-        self.opened(tenant, stored).await?;
-        // It may be another row by now: what counts is the one that was taken.
-        match self.store.take_sealed(tenant, kind, name, expected).await? {
-            Some(row) => self.opened(tenant, row).await.map(Some),
-            None => Ok(None),
+        for _ in 0..TRIES_MAX {
+            // Opened first: once it is taken, a rotation may drop its key.
+            let Some((row, opened)) = self.read(tenant, kind, name).await? else { return Ok(None) };
+            if expected.is_some_and(|version| version != row.version) {
+                return Ok(None);
+            }
+            match self.store.take_sealed(tenant, kind, name, Some(row.version)).await? {
+                Some(taken) if row.stands(Some(&taken)) => return Ok(Some(opened)),
+                Some(taken) => return self.opened(tenant, &taken).await.map(Some),
+                // Somebody took it, or put another version.
+                None => {}
+            }
         }
+        Err(busy(tenant))
     }
 
     /// Removes a row without opening it; answers whether this call did. Needs no key. `expected` as in [`Vault::take`].
@@ -257,7 +258,8 @@ impl Vault {
         keys.seal(tenant, &row, &key, secret)
     }
 
-    /// Opens the secret of a row as it was stored.
+    /// Opens the secret of a row as it was stored. One that was read before a rotation ended is under a key that is gone: read it
+    /// again.
     ///
     /// # Errors
     /// As [`Vault::get`], and [`ErrorKind::NotFound`] when the row has no secret.
@@ -298,12 +300,34 @@ impl Vault {
         self.keys.as_ref().ok_or_else(no_keys)
     }
 
-    async fn opened(&self, tenant: &Tenant, row: SealedRow) -> Result<Opened> {
+    /// A row as it is stored, and opened. It is read again if it was sealed anew meanwhile, and its key dropped.
+    async fn read(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        name: &str,
+    ) -> Result<Option<(SealedRow, Opened)>> {
+        let Some(mut row) = self.store.sealed(tenant, kind, name).await? else { return Ok(None) };
+        for _ in 0..TRIES_MAX {
+            let error = match self.opened(tenant, &row).await {
+                Ok(opened) => return Ok(Some((row, opened))),
+                Err(error) => error,
+            };
+            match self.store.sealed(tenant, kind, name).await? {
+                Some(now) if row.stands(Some(&now)) => return Err(error),
+                Some(now) => row = now,
+                None => return Ok(None),
+            }
+        }
+        Err(busy(tenant))
+    }
+
+    async fn opened(&self, tenant: &Tenant, row: &SealedRow) -> Result<Opened> {
         let secret = match row.sealed {
-            Some(_) => Some(self.open(tenant, &row).await?),
+            Some(_) => Some(self.open(tenant, row).await?),
             None => None,
         };
-        Ok(Opened { version: row.version, facts: row.facts, secret, expires: row.expires })
+        Ok(Opened { version: row.version, facts: row.facts.clone(), secret, expires: row.expires })
     }
 }
 
