@@ -69,7 +69,9 @@ async fn interrupt(job: impl AsyncFn(Vault) -> Result<()>, check: impl AsyncFn(&
                 Err(error) => assert_eq!(error.kind(), ErrorKind::Unavailable, "{at}: {error}"),
             }
             interrupted += 1;
-            job(vault(store.clone(), keys())).await.unwrap_or_else(|error| panic!("{at}, and again: {error}"));
+            job(vault(store.clone(), keys()))
+                .await
+                .unwrap_or_else(|error| panic!("{at}, and again: {error}"));
             readable(&vault(store.clone(), keys()), &at).await;
             check(&store, &at).await;
         }
@@ -123,7 +125,11 @@ async fn s11_forgetting_that_is_interrupted_anywhere_ends_when_it_is_called_agai
             let done = answer.is_ok();
             Vault::without_keys(Arc::new(store.clone())).forget_tenant(&"acme".into()).await.unwrap();
             for kind in SealedKind::ALL {
-                assert_eq!(store.sealed_rows(&"acme".into(), kind, None, 9).await.unwrap(), [], "call {call}");
+                assert_eq!(
+                    store.sealed_rows(&"acme".into(), kind, None, 9).await.unwrap(),
+                    [],
+                    "call {call}"
+                );
             }
             assert_eq!(store.sealed_rows(&"globex".into(), KIND, None, 9).await.unwrap().len(), 3);
             if done {

@@ -30,7 +30,8 @@ async fn s07_s08_who_refreshes_a_token_during_a_rotation_loses_nothing_to_it() {
         for name in ["amy", "bob"] {
             assert!(put(&old, "acme", name, "first", None).await.unwrap());
         }
-        let (data, master) = (vault(giving_way(store.clone()), keys()), vault(giving_way(store.clone()), keys()));
+        let (data, master) =
+            (vault(giving_way(store.clone()), keys()), vault(giving_way(store.clone()), keys()));
         let worker = vault(giving_way(store.clone()), keys());
         let refresh = async {
             for _ in 0..head_start {
@@ -38,12 +39,16 @@ async fn s07_s08_who_refreshes_a_token_during_a_rotation_loses_nothing_to_it() {
             }
             for name in ["bob", "amy", "new"] {
                 let expected = (name != "new").then_some(1);
-                assert!(put(&worker, "acme", name, "refreshed", expected).await.unwrap(), "{head_start}: {name}");
+                assert!(
+                    put(&worker, "acme", name, "refreshed", expected).await.unwrap(),
+                    "{head_start}: {name}"
+                );
             }
         };
         let rotate = async {
             let (tenant, second) = (Tenant::from("acme"), vault(giving_way(store.clone()), keys()));
-            let (first, second) = join(data.rotate_data(&tenant, false), second.rotate_data(&tenant, false)).await;
+            let (first, second) =
+                join(data.rotate_data(&tenant, false), second.rotate_data(&tenant, false)).await;
             // Two rotations may get in each other's way; then they say that they will be tried again.
             for error in [first.err(), second.err()].into_iter().flatten() {
                 assert_eq!(error.retry(), calsync_core::Retry::Later, "{head_start}: {error}");
