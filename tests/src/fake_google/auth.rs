@@ -18,7 +18,7 @@ use super::incoming::{Incoming, Route, form};
 use super::model::{Account, AccountState};
 use super::oauth_client::{OAuthClient, project_of};
 use super::refusal::Refusal;
-use super::scope::{PREFIX, accepted, full_scope, is_scope};
+use super::scope::{PREFIX, accepted, canonical, is_scope};
 use super::seal;
 
 /// The token endpoint's own address, which assertions name as their audience.
@@ -130,7 +130,7 @@ impl Auth {
     }
 
     pub(crate) fn delegate(&mut self, client_id: &str, scopes: &[&str]) {
-        self.delegations.insert(client_id.to_owned(), scopes.iter().map(|scope| full_scope(scope)).collect());
+        self.delegations.insert(client_id.to_owned(), scopes.iter().map(|scope| canonical(scope)).collect());
     }
 
     pub(crate) fn withdraw_delegation(&mut self, client_id: &str) {
@@ -291,7 +291,7 @@ impl Auth {
                  your iat and exp values in the JWT claim.",
             ));
         }
-        let scopes: BTreeSet<String> = claim("scope").split_whitespace().map(str::to_owned).collect();
+        let scopes: BTreeSet<&str> = claim("scope").split_whitespace().collect();
         if scopes.is_empty() {
             return Err((400, "invalid_scope", "Empty or missing scope not allowed.".to_owned()));
         }
@@ -299,6 +299,7 @@ impl Auth {
             let text = "Invalid OAuth scope or ID token audience provided.";
             return Err((400, "invalid_scope", text.to_owned()));
         }
+        let scopes: BTreeSet<String> = scopes.into_iter().map(canonical).collect();
         let subject = claim("sub").to_owned();
         let project = project_of(&issuer);
         let origin = Origin { issued_to: issuer.clone(), project, grant: None };

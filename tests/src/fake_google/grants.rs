@@ -20,7 +20,7 @@ use super::consent::{Asked, Challenge, domain_of};
 use super::identity::id_token;
 use super::model::Account;
 use super::oauth_client::{ClientKind, project_of};
-use super::scope::{canonical, full_scope, is_sign_in, opens_mail, told};
+use super::scope::{canonical, is_sign_in, opens_mail, told};
 use super::seal;
 
 /// Live refresh tokens per account and client.
@@ -68,7 +68,7 @@ impl Grant {
         let older =
             |since: Option<DateTime<Utc>>, span: Duration| since.is_some_and(|since| now - since > span);
         // Who only signs in is not bound to the seven days.
-        let week = testing && !self.scopes.iter().all(|scope| is_sign_in(&canonical(scope)));
+        let week = testing && !self.scopes.iter().all(|scope| is_sign_in(scope));
         let grace = Duration::seconds(behaviour.rotation_grace_seconds);
         self.revoked
             || older(self.last_used, Duration::days(183))
@@ -105,9 +105,9 @@ impl Auth {
     /// A refresh token out of nowhere, which counts as the first consent.
     pub(crate) fn add_refresh_token(&mut self, token: &str, client: &str, email: &str, scopes: &[&str]) {
         self.serial += 1;
-        let scopes: BTreeSet<String> = scopes.iter().map(|scope| full_scope(scope)).collect();
-        let known = scopes.iter().map(|scope| canonical(scope));
-        self.consents.entry((self.project(client), email.to_owned())).or_default().scopes.extend(known);
+        let scopes: BTreeSet<String> = scopes.iter().map(|scope| canonical(scope)).collect();
+        let consent = self.consents.entry((self.project(client), email.to_owned())).or_default();
+        consent.scopes.extend(scopes.iter().cloned());
         self.offline.insert((client.to_owned(), email.to_owned()));
         let grant = Grant::new(client, email, scopes, self.serial);
         self.refresh_tokens.insert(token.to_owned(), grant);
@@ -267,7 +267,7 @@ impl Auth {
         let scopes = match fields.get("scope").filter(|scope| !scope.is_empty()) {
             None => grant.scopes.clone(),
             Some(asked) => {
-                let asked: BTreeSet<String> = asked.split_whitespace().map(str::to_owned).collect();
+                let asked: BTreeSet<String> = asked.split_whitespace().map(canonical).collect();
                 if !asked.is_subset(&grant.scopes) {
                     return Err((400, "invalid_scope", "Some requested scopes were not granted.".to_owned()));
                 }

@@ -58,7 +58,7 @@ pub(crate) fn full_scope(scope: &str) -> String {
     }
 }
 
-/// The long form that Google answers with: also of those that have a short name of their own.
+/// The long form, in which scopes are kept and told: also of those that have a short name of their own.
 pub(crate) fn canonical(scope: &str) -> String {
     match scope {
         "email" | "profile" => format!("{PREFIX}userinfo.{scope}"),

@@ -7,7 +7,7 @@ use super::FakeGoogle;
 use super::auth::Origin;
 use super::model::{Account, Calendar, Role};
 use super::oauth_client::OAuthClient;
-use super::scope::full_scope;
+use super::scope::canonical;
 use super::view::View;
 use super::when::Zone;
 
@@ -201,7 +201,7 @@ impl FakeGoogle {
 
     /// An access token for a user, past the token endpoint.
     pub fn access_token(&mut self, now: DateTime<Utc>, email: &str, scopes: &[&str]) -> String {
-        let scopes = scopes.iter().map(|scope| full_scope(scope)).collect();
+        let scopes = scopes.iter().map(|scope| canonical(scope)).collect();
         let undelegated = self.account(email).service;
         let origin = Origin::default();
         self.auth.issue(now, &email.to_ascii_lowercase(), undelegated, scopes, origin, &self.behaviour)

@@ -154,6 +154,9 @@ fn an_account_is_told_to_who_was_granted_it() {
             assert_eq!(names.join(" "), fields, "{scopes}");
         }
     }
+    // A token out of nowhere is no different.
+    client.token = client.fake.access_token(client.now, ALICE, &["email"]);
+    assert_eq!(client.raw("GET", "/oauth2/v2/userinfo", "").ok().text("email"), ALICE);
     let only = granted(&mut client, "calendar.events").text("access_token");
     client.token = only;
     assert_eq!(client.raw("GET", "/oauth2/v2/userinfo", "").status, 403);
