@@ -309,7 +309,8 @@ mod tests {
         fake.account("a@x.test");
         fake.oauth_client("c", "s").redirect_uris = vec!["https://crm.test/cb".to_owned()];
         let server = Server::start(fake, "127.0.0.1:0").unwrap();
-        let asked = "/o/oauth2/v2/auth?client_id=c&response_type=code&scope=email&login_hint=a%40x.test&state=s";
+        let asked =
+            "/o/oauth2/v2/auth?client_id=c&response_type=code&scope=email&login_hint=a%40x.test&state=s";
         let page = ask(&server, "GET", &format!("{asked}&redirect_uri=https%3A%2F%2Fcrm.test%2F"), "");
         assert!(page.starts_with("HTTP/1.1 400 ") && page.contains("redirect_uri_mismatch"), "{page}");
         assert!(!page.contains("location:"), "{page}");
