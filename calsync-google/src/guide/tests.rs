@@ -163,6 +163,11 @@ fn markdown_escapes_what_a_value_could_open() {
     assert!(markdown.contains(r"App name: a\|b&lt;script&gt;c\`d\\"), "{markdown}");
     assert!(!markdown.contains("<script") && !markdown.contains("a|b") && !markdown.contains("c`d"));
     assert!(!markdown.contains("\n# heading") && !text.contains("\n# heading"));
+    for (value, escaped) in [("a|b", r"a\|b"), ("a<b", "a&lt;b"), ("a`b", r"a\`b"), ("a*b_c&d", "`a*b_c&d`")]
+    {
+        let markdown = Guide::for_way(Way::ConsentWeb, &all_values().app_name(value)).to_markdown();
+        assert!(markdown.contains(&format!("App name: {escaped}\n")), "{value}: {markdown}");
+    }
 }
 
 #[test]
