@@ -90,7 +90,12 @@ impl Transport for Wire {
         match way {
             Some(Way::Cut) => {
                 let message = "failed: connection refused".to_owned();
-                return Err(TransportError { message, maybe_sent: false, limit: false });
+                return Err(TransportError {
+                    message,
+                    maybe_sent: false,
+                    limit: false,
+                    fault: Default::default(),
+                });
             }
             Some(Way::Lost) => std::future::pending().await,
             Some(Way::Free) | None => {}

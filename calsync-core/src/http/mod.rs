@@ -43,4 +43,28 @@ pub struct TransportError {
     pub maybe_sent: bool,
     /// The answer was too large or too deep.
     pub limit: bool,
+    /// Where on its way the request failed.
+    pub fault: TransportFault,
+}
+
+/// Where on its way a request failed, as far as different people mend it. A transport of the host's own that cannot tell says
+/// [`TransportFault::Other`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TransportFault {
+    /// The host's name is not known to this machine (DNS).
+    Name,
+    /// Nobody takes the connection at the host's address: refused, or no route.
+    Connect,
+    /// The proxy between does not open the way: it wants a login, forbids the host, or is not there.
+    Proxy,
+    /// A connection was made, but its certificate is not one that this machine trusts for the host.
+    Certificate,
+    /// A connection was made, but no TLS that both sides accept.
+    Tls,
+    /// It took too long: to connect, or to answer.
+    Timeout,
+    /// Something else, or nobody knows.
+    #[default]
+    Other,
 }

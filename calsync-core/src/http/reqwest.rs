@@ -5,7 +5,7 @@
 //! while they stream.
 
 use super::body::{Body, Refused};
-use super::{BODY_BYTES_MAX, Transport, TransportError};
+use super::{BODY_BYTES_MAX, Transport, TransportError, TransportFault};
 use crate::error::{Error, ErrorKind, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -108,7 +108,7 @@ impl Transport for ReqwestTransport {
 }
 
 fn refused(message: String) -> TransportError {
-    TransportError { message, maybe_sent: true, limit: true }
+    TransportError { message, maybe_sent: true, limit: true, fault: TransportFault::Other }
 }
 
 fn unreadable(why: Refused) -> TransportError {
@@ -132,7 +132,39 @@ fn failed(error: &reqwest::Error, maybe_sent: bool) -> TransportError {
     while let Some(below) = cause.source() {
         cause = below;
     }
-    TransportError { message: format!("{what}: {cause}"), maybe_sent, limit: false }
+    TransportError { message: format!("{what}: {cause}"), maybe_sent, limit: false, fault: fault(error) }
+}
+
+/// Where it failed, read from all causes together: the types of most of them are the connector's own, so that they are known by their
+/// texts; the tests fail with real connections. The proxy comes first, as its own causes are those of a connection again.
+fn fault(error: &reqwest::Error) -> TransportFault {
+    let mut found = if error.is_timeout() {
+        TransportFault::Timeout
+    } else if error.is_connect() {
+        TransportFault::Connect
+    } else {
+        TransportFault::Other
+    };
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(this) = cause {
+        let text = this.to_string();
+        if text.starts_with("tunnel error") {
+            return TransportFault::Proxy;
+        }
+        // An I/O error hides the error inside of it from `source`, and there may be one inside of another.
+        let mut inside = this;
+        while let Some(deeper) = inside.downcast_ref::<std::io::Error>().and_then(|io| io.get_ref()) {
+            inside = deeper;
+        }
+        found = match inside.downcast_ref::<rustls::Error>() {
+            Some(rustls::Error::InvalidCertificate(_)) => TransportFault::Certificate,
+            Some(_) => TransportFault::Tls,
+            None if text == "dns error" => TransportFault::Name,
+            None => found,
+        };
+        cause = this.source();
+    }
+    found
 }
 
 #[cfg(test)]
@@ -233,6 +265,57 @@ mod tests {
             let error = transport().send(get(&uri)).await.expect_err("nobody there");
             assert!(!error.maybe_sent && !error.limit, "{error:?}");
             assert!(error.message.starts_with("no connection: "), "{error:?}");
+            let expected =
+                if uri.contains("invalid") { TransportFault::Name } else { TransportFault::Connect };
+            assert_eq!(error.fault, expected, "{error:?}");
+        }
+    }
+
+    /// A server with a certificate that nobody vouches for, as that of a proxy that opens TLS.
+    async fn unknown_authority() -> String {
+        let certificate = include_bytes!("../../../tests/data/keys/throwaway_loopback_certificate.der");
+        let key = include_bytes!("../../../tests/data/keys/throwaway_loopback_key.der");
+        transport();
+        let config = rustls::ServerConfig::builder()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![rustls::pki_types::CertificateDer::from_slice(certificate)],
+                rustls::pki_types::PrivatePkcs8KeyDer::from(&key[..]).into(),
+            )
+            .expect("a certificate");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        std::thread::spawn(move || {
+            let mut talk = rustls::ServerConnection::new(std::sync::Arc::new(config)).expect("a connection");
+            let (mut socket, _) = listener.accept().expect("a connection");
+            while talk.is_handshaking() && talk.complete_io(&mut socket).is_ok() {}
+        });
+        format!("https://{address}/")
+    }
+
+    #[tokio::test]
+    async fn a_certificate_that_nobody_here_trusts_is_told_apart_from_no_tls_at_all() {
+        let error = transport().send(get(&unknown_authority().await)).await.expect_err("not trusted");
+        assert_eq!((error.fault, error.maybe_sent), (TransportFault::Certificate, false), "{error:?}");
+        let plain = raw(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.replace("http://", "https://");
+        let error = transport().send(get(&plain)).await.expect_err("no TLS");
+        assert_eq!((error.fault, error.maybe_sent), (TransportFault::Tls, false), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_wants_a_login_forbids_the_host_or_is_not_there_is_told_apart() {
+        let closed =
+            TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address");
+        for proxy in [
+            raw(b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n").await,
+            raw(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await,
+            format!("http://{closed}/"),
+        ] {
+            let through = transport();
+            let client = reqwest::Client::builder().proxy(reqwest::Proxy::all(&proxy).expect("a proxy"));
+            let through = ReqwestTransport { client: client.build().expect("a client"), ..through };
+            let error = through.send(get("https://www.example.com/")).await.expect_err("no way");
+            assert_eq!((error.fault, error.maybe_sent), (TransportFault::Proxy, false), "{error:?}");
         }
     }
 
@@ -256,6 +339,7 @@ mod tests {
         // The system accepts the connection; nobody ever answers.
         let error = transport().send(get(&uri)).await.expect_err("no answer");
         assert!(error.maybe_sent && error.message.starts_with("timed out: "), "{error:?}");
+        assert_eq!(error.fault, TransportFault::Timeout);
     }
 
     #[tokio::test]

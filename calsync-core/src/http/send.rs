@@ -187,7 +187,9 @@ mod tests {
             let token = request.headers().get("authorization").map(|v| v.to_str().expect("text").to_owned());
             self.tokens.lock().expect("whole").extend(token);
             let word = self.script.lock().expect("whole").pop_front().expect("a word for every attempt");
-            let lost = |maybe_sent, limit| Err(TransportError { message: word.into(), maybe_sent, limit });
+            let lost = |maybe_sent, limit| {
+                Err(TransportError { message: word.into(), maybe_sent, limit, fault: Default::default() })
+            };
             match word {
                 "refused" => lost(false, false),
                 "lost" => lost(true, false),

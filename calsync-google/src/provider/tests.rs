@@ -104,8 +104,18 @@ async fn c13_one_poisoned_item_does_not_take_its_page_along() {
 #[tokio::test]
 async fn s13_a_page_that_is_too_large_is_asked_for_again_with_fewer_results_and_the_size_stays() {
     let world = world();
-    world.script.fail(TransportError { message: "too large".into(), maybe_sent: true, limit: true });
-    world.script.fail(TransportError { message: "too large".into(), maybe_sent: true, limit: true });
+    world.script.fail(TransportError {
+        message: "too large".into(),
+        maybe_sent: true,
+        limit: true,
+        fault: Default::default(),
+    });
+    world.script.fail(TransportError {
+        message: "too large".into(),
+        maybe_sent: true,
+        limit: true,
+        fault: Default::default(),
+    });
     world.answers(&[
         (200, json!({"items": [], "nextPageToken": "p2"})),
         (200, json!({"items": [], "nextSyncToken": "s1"})),

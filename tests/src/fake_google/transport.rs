@@ -45,7 +45,12 @@ impl Transport for FakeTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
         let Answer { response, delivery } = self.google().handle(self.clock.now(), request);
         let broken = |message: &str| {
-            Err(TransportError { message: message.to_owned(), maybe_sent: true, limit: false })
+            Err(TransportError {
+                message: message.to_owned(),
+                maybe_sent: true,
+                limit: false,
+                fault: Default::default(),
+            })
         };
         match delivery {
             Delivery::Whole => {}
@@ -60,7 +65,7 @@ impl Transport for FakeTransport {
         }
         if response.body().len() > self.body_bytes_max {
             let message = format!("the answer is larger than {} bytes", self.body_bytes_max);
-            return Err(TransportError { message, maybe_sent: true, limit: true });
+            return Err(TransportError { message, maybe_sent: true, limit: true, fault: Default::default() });
         }
         Ok(response)
     }

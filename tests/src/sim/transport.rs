@@ -65,8 +65,12 @@ impl Transport for SimTransport {
             return self.send_disturbed(request, &injector).await;
         }
         let fault = self.fault();
-        let lost =
-            |maybe_sent| TransportError { message: "the connection broke".into(), maybe_sent, limit: false };
+        let lost = |maybe_sent| TransportError {
+            message: "the connection broke".into(),
+            maybe_sent,
+            limit: false,
+            fault: Default::default(),
+        };
         let plain = |status: u16, body: &'static str| {
             let response =
                 http::Response::builder().status(status).header("content-type", "application/json");

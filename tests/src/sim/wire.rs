@@ -82,7 +82,7 @@ pub(super) fn copy(request: &http::Request<Bytes>) -> http::Request<Bytes> {
 }
 
 fn broken(message: &str, maybe_sent: bool, limit: bool) -> TransportError {
-    TransportError { message: message.into(), maybe_sent, limit }
+    TransportError { message: message.into(), maybe_sent, limit, fault: Default::default() }
 }
 
 fn answer(status: u16, kind: &str, body: String) -> http::Response<Bytes> {
