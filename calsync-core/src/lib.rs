@@ -53,6 +53,7 @@
 
 pub mod binding;
 pub mod calendar;
+pub mod check;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
