@@ -192,6 +192,7 @@ impl GoogleBuilder {
             Credential::ServiceAccount(key) => Some(key.client_email().to_owned()),
             Credential::Refresh(..) | Credential::Access(_) => None,
         };
+        let delegated = account.is_some() && self.delegated;
         let token = sender(self.endpoints.token);
         let tokens: Arc<dyn TokenSource> = match self.credential {
             Credential::ServiceAccount(key) => Arc::new(ServiceAccountTokens::new(
@@ -213,7 +214,7 @@ impl GoogleBuilder {
                 Arc::new(StaticToken(access))
             }
         };
-        Ok(Google::new(sender(self.endpoints.api).with_tokens(tokens), account, self.page_size))
+        Ok(Google::new(sender(self.endpoints.api).with_tokens(tokens), account, delegated, self.page_size))
     }
 }
 

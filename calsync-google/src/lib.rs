@@ -31,7 +31,9 @@
 //! maintained clients have met is what counts.
 
 mod auth;
+mod calendars;
 mod call;
+pub mod check;
 mod config;
 mod decode;
 mod encode;
@@ -64,6 +66,8 @@ pub fn read_page_only(body: &[u8]) -> calsync_core::Result<(usize, Option<String
 }
 
 pub use auth::{ClientKind, OAuthClient, OAuthClientFile, ServiceAccountKey};
+pub use calendars::{CalendarCheck, CalendarChecks, CalendarVerdict, How};
+pub use check::Check;
 pub use config::{Endpoints, GoogleBuilder, SCOPE_CALENDAR, SCOPE_EVENTS};
 pub use provider::Google;
 pub use scope::{Feature, Scopes};

@@ -30,6 +30,8 @@ pub struct Google {
     sender: Sender,
     /// The service account's address, for errors that a person mends by sharing a calendar with it.
     account: Option<String>,
+    /// Whether each call is made on behalf of its subject, and not of one account.
+    delegated: bool,
     page_size: u32,
     known: Mutex<BTreeMap<CalendarId, Known>>,
 }
@@ -43,8 +45,21 @@ struct Known {
 }
 
 impl Google {
-    pub(crate) fn new(sender: Sender, account: Option<String>, page_size: u32) -> Self {
-        Self { sender, account, page_size, known: Mutex::default() }
+    pub(crate) fn new(sender: Sender, account: Option<String>, delegated: bool, page_size: u32) -> Self {
+        Self { sender, account, delegated, page_size, known: Mutex::default() }
+    }
+
+    pub(crate) fn sender(&self) -> &Sender {
+        &self.sender
+    }
+
+    pub(crate) fn account(&self) -> Option<&str> {
+        self.account.as_deref()
+    }
+
+    /// Whether there is an account of its own behind each agent.
+    pub(crate) fn acts_as_others(&self) -> bool {
+        self.delegated
     }
 
     async fn send<C: Call>(
@@ -298,7 +313,7 @@ impl fmt::Debug for Google {
 }
 
 /// The roles of the head of a listing (events.list, `accessRole`).
-fn access(role: Option<&str>) -> Result<Access> {
+pub(crate) fn access(role: Option<&str>) -> Result<Access> {
     match role {
         Some("owner" | "writer" | "writerWithoutPrivateAccess") => Ok(Access::Writer),
         Some("reader") => Ok(Access::Reader),

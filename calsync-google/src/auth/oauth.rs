@@ -8,12 +8,13 @@
 use super::refusal::{DEAD, DEAD_CURE, Who, refusal};
 use super::{TokenCache, lock};
 use crate::call::token::{Forward, Refused};
+use crate::scope::Scopes;
 use async_trait::async_trait;
 use calsync_core::clock::Clock;
 use calsync_core::http::{Sender, TokenSource};
 use calsync_core::provider::Effort;
 use calsync_core::{Error, ErrorKind, Result, Secret};
-use oauth2::basic::{BasicClient, BasicErrorResponse};
+use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse};
 use oauth2::{
     AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken,
     RequestTokenError, TokenResponse, TokenUrl,
@@ -57,6 +58,19 @@ impl RefreshTokens {
     }
 
     async fn ask(&self, effort: &Effort) -> Result<(Secret, Duration)> {
+        let answer = self.exchange(effort).await?;
+        let lives = answer.expires_in().unwrap_or(Duration::from_secs(1800));
+        Ok((Secret::new(answer.access_token().secret().as_str()), lives))
+    }
+
+    /// An access token, and the scopes that the answer says it has.
+    pub(crate) async fn look(&self, effort: &Effort) -> Result<(Secret, Option<Scopes>)> {
+        let answer = self.exchange(effort).await?;
+        let scopes = answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect());
+        Ok((Secret::new(answer.access_token().secret().as_str()), scopes))
+    }
+
+    async fn exchange(&self, effort: &Effort) -> Result<BasicTokenResponse> {
         let token = {
             let grant = lock(&self.grant);
             if grant.dead {
@@ -79,8 +93,7 @@ impl RefreshTokens {
         if let Some(rotated) = answer.refresh_token() {
             lock(&self.grant).token = Secret::new(rotated.secret().as_str());
         }
-        let lives = answer.expires_in().unwrap_or(Duration::from_secs(1800));
-        Ok((Secret::new(answer.access_token().secret().as_str()), lives))
+        Ok(answer)
     }
 
     fn failed(&self, error: RequestTokenError<Error, BasicErrorResponse>) -> Error {

@@ -5,17 +5,27 @@
 
 mod delete_event;
 mod get_calendar;
+mod get_calendar_entry;
+mod get_calendar_properties;
 mod get_event;
+mod insert_calendar_entry;
 mod insert_event;
+mod list_calendar_entries;
 mod list_events;
+mod list_rooms;
 mod patch_event;
 pub(crate) mod token;
 
 pub(crate) use delete_event::DeleteEvent;
-pub(crate) use get_calendar::GetCalendar;
+pub(crate) use get_calendar::{CalendarHead, GetCalendar};
+pub(crate) use get_calendar_entry::GetCalendarEntry;
+pub(crate) use get_calendar_properties::GetCalendarProperties;
 pub(crate) use get_event::GetEvent;
+pub(crate) use insert_calendar_entry::InsertCalendarEntry;
 pub(crate) use insert_event::InsertEvent;
+pub(crate) use list_calendar_entries::ListCalendarEntries;
 pub(crate) use list_events::{FINGERPRINT, ListEvents};
+pub(crate) use list_rooms::ListRooms;
 pub(crate) use patch_event::PatchEvent;
 
 use crate::wire::error::{About, refusal};

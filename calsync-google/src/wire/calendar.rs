@@ -43,3 +43,71 @@ impl Events {
 fn text(value: &Option<Value>) -> Option<&str> {
     value.as_ref().and_then(Value::as_str).filter(|text| !text.is_empty())
 }
+
+/// The answer of `calendarList.list`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CalendarEntries {
+    #[serde(default)]
+    pub(crate) items: Vec<CalendarEntry>,
+    pub(crate) next_page_token: Option<String>,
+}
+
+/// A calendar in somebody's list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CalendarEntry {
+    id: Option<Value>,
+    summary: Option<Value>,
+    access_role: Option<Value>,
+    primary: Option<Value>,
+    data_owner: Option<Value>,
+    deleted: Option<Value>,
+}
+
+impl CalendarEntry {
+    pub(crate) fn id(&self) -> Option<&str> {
+        text(&self.id)
+    }
+
+    pub(crate) fn summary(&self) -> Option<&str> {
+        text(&self.summary)
+    }
+
+    pub(crate) fn access_role(&self) -> Option<&str> {
+        text(&self.access_role)
+    }
+
+    /// Who owns a secondary calendar; primary ones do not say it.
+    pub(crate) fn data_owner(&self) -> Option<&str> {
+        text(&self.data_owner)
+    }
+
+    pub(crate) fn primary(&self) -> bool {
+        self.primary == Some(Value::Bool(true))
+    }
+
+    pub(crate) fn deleted(&self) -> bool {
+        self.deleted == Some(Value::Bool(true))
+    }
+}
+
+/// The answer of `calendars.get`, as far as a check reads it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct CalendarProperties {
+    id: Option<Value>,
+    working_hours: Option<Value>,
+}
+
+impl CalendarProperties {
+    pub(crate) fn id(&self) -> Option<&str> {
+        text(&self.id)
+    }
+
+    /// Whether any are set and switched on.
+    pub(crate) fn has_working_hours(&self) -> bool {
+        let hours = self.working_hours.as_ref();
+        hours.and_then(|hours| hours.get("workingHoursEnabled")) == Some(&Value::Bool(true))
+    }
+}
