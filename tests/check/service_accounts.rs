@@ -306,8 +306,11 @@ async fn a_calendar_that_is_not_the_agent_s_is_a_tick_with_a_warning_whatever_th
     assert!(step.cause.as_ref().unwrap().contains("is not the one of the agent"), "{report}");
     // A group's calendar has no working hours, which is no fault.
     assert!(report.step("working_hours").unwrap().cause.as_ref().unwrap().contains("Those of the CRM count"));
-    let report = Counter::new().run(amy().agent(" amy@example.com ")).await;
-    assert_eq!(report.step("agent").unwrap().cause, None, "{report}");
+    for calendar in ["", "Amy@example.com "] {
+        let report = Counter::new().run(amy().agent(" AMY@Example.com ").calendar(calendar)).await;
+        assert!(report.passed(), "{report}");
+        assert_eq!(report.step("agent").unwrap().cause, None, "{report}");
+    }
 }
 
 #[tokio::test]
@@ -384,4 +387,40 @@ async fn nothing_is_asked_once_the_time_is_up_and_what_was_not_looked_at_is_no_c
     assert_eq!(ids(&report, Outcome::Fail), [""; 0], "{report}");
     assert_eq!(ids(&report, Outcome::Pass), ["enabled", "file"], "{report}");
     assert_eq!(report.steps.len(), 16);
+}
+
+#[tokio::test]
+async fn what_an_administrator_sees_is_a_mark_per_step_with_the_cure_below() {
+    let counter = Counter::new();
+    counter.fake().withdraw_delegation(NUMBER);
+    let printed = counter.run(amy()).await.to_string();
+    let expected = "\
+✓ The integration is enabled
+✓ The file can be used                    sync@p1.iam.gserviceaccount.com
+✓ The Calendar API can be reached
+✓ The token endpoint can be reached
+– The consent page can be reached         a service account asks nobody for consent
+✓ The clock is right
+✓ Google accepts the credential
+– The agent is a user that can be acted for  nothing is authorised, and Google says the same where amy@example.com is no user of the \
+Workspace: authorise the scopes first
+✗ The scopes are granted                  not granted: read and write events (https://www.googleapis.com/auth/calendar.events)
+    Workspace administrator: In the Admin console open Security > Access and data control > API controls > Domain-wide delegation \
+(https://admin.google.com/ac/owl/domainwidedelegation). Where 104567890123456789012 is in the list, edit it and add the missing \
+scopes to those that are there; else add it with them. It can take minutes, in the worst case 24 hours. gmail.com accounts cannot be \
+delegated.
+      client ID: 104567890123456789012
+      missing scopes: https://www.googleapis.com/auth/calendar.events
+– The Calendar API is enabled             waits for \"The scopes are granted\"
+– The calendar can be reached             waits for \"The scopes are granted\"
+– The access is enough for the direction  waits for \"The scopes are granted\"
+– The calendar belongs to the agent       waits for \"The scopes are granted\"
+– Working hours are known                 waits for \"The scopes are granted\"
+– Notifications can arrive                no public address was given: Google is asked at each run
+– Rooms can be listed                     no rooms are asked for
+6 passed, 1 failed, 9 not looked at
+";
+    // Columns are as wide as the longest title.
+    let squeezed = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(squeezed(&printed), squeezed(expected), "{printed}");
 }

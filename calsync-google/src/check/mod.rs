@@ -134,9 +134,9 @@ impl Check {
         self
     }
 
-    /// The agent's address. Default: none, and what needs one is skipped.
+    /// The agent's address; its case and blanks around it mean nothing. Default: none, and what needs one is skipped.
     pub fn agent(mut self, address: impl Into<String>) -> Self {
-        self.agent = Some(address.into().trim().to_owned()).filter(|address| !address.is_empty());
+        self.agent = Some(address.into().trim().to_lowercase()).filter(|address| !address.is_empty());
         self
     }
 
@@ -235,6 +235,14 @@ impl Check {
         Err(Error::new(ErrorKind::Forbidden, "the granted scopes are not enough")
             .with("missing", names.join(", "))
             .cure(cure))
+    }
+
+    /// The calendar to ask for. An id is taken as it is, but for the agent's own, which is the address.
+    fn target(&self) -> Option<&str> {
+        match (self.calendar.as_deref(), self.agent.as_deref()) {
+            (Some(calendar), Some(agent)) if calendar.to_lowercase() == agent => Some(agent),
+            (calendar, agent) => calendar.or(agent),
+        }
     }
 
     fn needed(&self) -> Vec<Feature> {

@@ -345,7 +345,7 @@ impl Look<'_> {
         let way = check.way();
         // The account's own calendar is `primary` to itself; a service account has one that nobody knows of.
         let own = (way == Way::Grant).then_some("primary");
-        let calendar = check.calendar.as_deref().or(self.agent()).or(own);
+        let calendar = check.target().or(own);
         let needed = check.needed();
         let Some((tokens, calendar)) = tokens.zip(calendar) else {
             let lacks = if calendar.is_none() {
