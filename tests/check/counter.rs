@@ -152,7 +152,9 @@ impl Counter {
         let report = check.run(effort).await;
         assert!(fake.google().journal().iter().all(|entry| !entry.wrote()), "it wrote");
         let shown = format!("{report}{report:?}{}{check:?}", serde_json::to_string(&report).unwrap());
-        for secret in ["canary", "ya29.", "PRIVATE KEY", PEM.lines().nth(1).unwrap(), "assertion="] {
+        for secret in
+            ["canary", "ya29.", "PRIVATE KEY", "evil.example", PEM.lines().nth(1).unwrap(), "assertion="]
+        {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }
         report

@@ -83,7 +83,7 @@ async fn each_step_of_a_grant_fails_alone_and_says_who_mends_it() {
                 let kind = FaultKind::Refuse {
                     code: 403,
                     reason: "accessNotConfigured".into(),
-                    message: String::new(),
+                    message: "Visit https://evil.example/activate.".into(),
                 };
                 counter.fake().inject(Fault::new(kind).calendar(AMY).times(50));
                 counter

@@ -8,7 +8,7 @@ use calsync_core::http::TransportFault;
 use calsync_core::provider::{Effort, Provider, Start, Target};
 use calsync_google::scope::{CALENDAR, CALENDARS_READONLY, EVENTS, HALO_GUIDE};
 use calsync_google::{Check, Feature, Google, Scopes, ServiceAccountKey};
-use calsync_testkit::fake_google::{AccountState, Fault, FaultKind, Role, Route};
+use calsync_testkit::fake_google::{AccountState, Role, Route};
 use std::time::Duration;
 
 fn amy() -> Check {
@@ -164,9 +164,7 @@ async fn each_step_fails_alone_and_says_who_mends_it_and_how() {
         (
             "api_enabled",
             |counter| {
-                let message = "Visit https://evil.example/activate to enable it.".to_owned();
-                let kind = FaultKind::Refuse { code: 403, reason: "accessNotConfigured".into(), message };
-                counter.fake().inject(Fault::new(kind).calendar(AMY).times(50));
+                counter.fake().set_calendar_api("p1", false);
                 counter
             },
             |check| check,

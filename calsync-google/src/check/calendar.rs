@@ -213,14 +213,15 @@ pub(super) fn hours(answer: &Result<CalendarProperties>, asked: &Asked<'_>) -> F
 
 /// The address that Google would call. Google wants https and a certificate of a public authority (guide "Push notifications"); names and
 /// numbers of this machine or of a private network are none that it could reach.
-pub(super) fn push_address(address: Option<&str>) -> std::result::Result<BaseUrl, Finding> {
+pub(super) fn push_address(address: Option<&str>) -> std::result::Result<BaseUrl, Box<Finding>> {
     let Some(address) = address else {
-        return Err(Finding::skip("no public address was given: Google is asked at each run"));
+        return Err(Box::new(Finding::skip("no public address was given: Google is asked at each run")));
     };
     let refuse = |why: &str| {
-        Finding::fail(format!("{address} cannot be called by Google: {why}"))
+        let finding = Finding::fail(format!("{address} cannot be called by Google: {why}"))
             .by(Who::Vendor)
-            .cure(Cure::new("Give an https address that is open to the Internet, or none: without one Google is asked at each run."))
+            .cure(Cure::new("Give an https address that is open to the Internet, or none: without one Google is asked at each run."));
+        Box::new(finding)
     };
     let uri: http::Uri = address.parse().map_err(|_| refuse("it is not an address"))?;
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').to_lowercase();

@@ -432,7 +432,7 @@ impl Look<'_> {
     async fn push(&self, report: &mut CheckReport) {
         let base = match calendar::push_address(self.check.public_address.as_deref()) {
             Ok(base) => base,
-            Err(finding) => return report.note(&PUSH, finding, None),
+            Err(finding) => return report.note(&PUSH, *finding, None),
         };
         // As Google opens a channel, of one that nobody opened: a receiver answers, and does nothing.
         let request =
