@@ -95,7 +95,7 @@ impl MasterKey {
     /// use calsync_core::vault::MasterKey;
     ///
     /// let key = MasterKey::parse(b"4H8MZjCyu+sRIKFXzRnOe6gASDjKtYZaixqB9VDBpDQ=\n")?;
-    /// assert_eq!(format!("{key:?}"), r#"MasterKey("1cd2c8bb8a9f5e09", [redacted])"#);
+    /// assert_eq!(format!("{key:?}"), r#"MasterKey("6f6925627ab405fe", [redacted])"#);
     /// assert!(MasterKey::parse(b"correct horse battery staple").is_err());
     /// # Ok::<(), calsync_core::Error>(())
     /// ```
