@@ -35,6 +35,7 @@ mod calendars;
 mod call;
 pub mod check;
 mod config;
+pub mod connect;
 mod decode;
 mod encode;
 pub mod guide;

@@ -7,7 +7,7 @@
 use super::file::{TOKEN_URI, Wanted};
 use super::oauth::OAuthClient;
 use calsync_core::{Result, Secret};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::path::Path;
 
@@ -23,7 +23,8 @@ const WANTED: Wanted = Wanted {
 };
 
 /// What an OAuth client answers to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ClientKind {
     /// Addresses that are registered with it, byte for byte: the application type "Web application".
     Web,

@@ -7,7 +7,7 @@
 mod client_file;
 mod file;
 mod key;
-mod oauth;
+pub(crate) mod oauth;
 pub(crate) mod refusal;
 mod service_account;
 #[cfg(test)]
@@ -29,7 +29,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// How long before its end a token counts as stale: what Google's own library uses (3 min 45 s).
-const STALE_AHEAD: Duration = Duration::from_secs(225);
+pub(crate) const STALE_AHEAD: Duration = Duration::from_secs(225);
 
 /// An access token that somebody else obtained and renews.
 #[derive(Debug)]

@@ -14,11 +14,15 @@ use calsync_core::clock::Clock;
 use calsync_core::http::{Sender, TokenSource};
 use calsync_core::provider::Effort;
 use calsync_core::{Error, ErrorKind, Result, Secret};
-use oauth2::basic::{BasicClient, BasicErrorResponse, BasicTokenResponse};
-use oauth2::{
-    AsyncHttpClient, AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RefreshToken,
-    RequestTokenError, TokenResponse, TokenUrl,
+use oauth2::basic::{
+    BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse, BasicTokenType,
 };
+use oauth2::{
+    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet,
+    ExtraTokenFields, HttpRequest, HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken,
+    RequestTokenError, StandardRevocableToken, StandardTokenResponse, TokenResponse, TokenUrl,
+};
+use serde::{Deserialize, Serialize};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -58,19 +62,17 @@ impl RefreshTokens {
     }
 
     async fn ask(&self, effort: &Effort) -> Result<(Secret, Duration)> {
-        let answer = self.exchange(effort).await?;
-        let lives = answer.expires_in().unwrap_or(Duration::from_secs(1800));
-        Ok((Secret::new(answer.access_token().secret().as_str()), lives))
+        let (token, lives, _) = self.got(effort).await?;
+        Ok((token, lives))
     }
 
     /// An access token, and the scopes that the answer says it has.
     pub(crate) async fn look(&self, effort: &Effort) -> Result<(Secret, Option<Scopes>)> {
-        let answer = self.exchange(effort).await?;
-        let scopes = answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.as_str()).collect());
-        Ok((Secret::new(answer.access_token().secret().as_str()), scopes))
+        let (token, _, scopes) = self.got(effort).await?;
+        Ok((token, scopes.map(|scopes| Scopes::parse(&scopes))))
     }
 
-    async fn exchange(&self, effort: &Effort) -> Result<BasicTokenResponse> {
+    async fn got(&self, effort: &Effort) -> Result<(Secret, Duration, Option<String>)> {
         let token = {
             let grant = lock(&self.grant);
             if grant.dead {
@@ -80,39 +82,127 @@ impl RefreshTokens {
             }
             grant.token.clone()
         };
-        let url = TokenUrl::new(self.sender.base().as_str().to_owned())
-            .map_err(|_| Error::new(ErrorKind::Config, "the token endpoint's address cannot be used"))?;
-        let client = BasicClient::new(ClientId::new(self.client.id.clone()))
-            .set_client_secret(ClientSecret::new(self.client.secret.reveal().to_owned()))
-            .set_auth_type(AuthType::RequestBody)
-            .set_token_uri(url);
-        let refresh = RefreshToken::new(token.reveal().to_owned());
-        let http = ThroughSender { sender: &self.sender, effort };
-        let answer =
-            client.exchange_refresh_token(&refresh).request_async(&http).await.map_err(|e| self.failed(e))?;
-        if let Some(rotated) = answer.refresh_token() {
-            lock(&self.grant).token = Secret::new(rotated.secret().as_str());
-        }
-        Ok(answer)
-    }
-
-    fn failed(&self, error: RequestTokenError<Error, BasicErrorResponse>) -> Error {
-        match error {
-            RequestTokenError::Request(error) => error,
-            RequestTokenError::ServerResponse(answer) => {
-                let refused = Refused {
-                    status: 400,
-                    code: answer.error().as_ref().to_owned(),
-                    description: answer.error_description().cloned().unwrap_or_default(),
-                    date: None,
-                };
+        match refresh(&self.sender, &self.client, &token, effort).await? {
+            Answered::Tokens { access, refresh: rotated, lives, scopes, .. } => {
+                if let Some(rotated) = rotated {
+                    lock(&self.grant).token = rotated;
+                }
+                Ok((access, lives.unwrap_or(Duration::from_secs(1800)), scopes))
+            }
+            Answered::Refused(refused) => {
                 lock(&self.grant).dead |= refused.code == "invalid_grant";
-                refusal(&refused, &Who::Refresh { client_id: &self.client.id })
+                Err(refusal(&refused, &Who::Refresh { client_id: &self.client.id }))
             }
-            // These two hold the body.
-            RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                Error::new(ErrorKind::Protocol, "the token endpoint's answer makes no sense").later()
-            }
+        }
+    }
+}
+
+/// What the token endpoint says to a refresh token or a code.
+#[derive(Debug)]
+pub(crate) enum Answered {
+    /// Tokens.
+    Tokens {
+        access: Secret,
+        /// A refresh token, where there is a new one.
+        refresh: Option<Secret>,
+        lives: Option<Duration>,
+        /// The granted scopes, where the answer names them.
+        scopes: Option<String>,
+        /// How long the grant lasts, where the person limited it.
+        grant_lives: Option<Duration>,
+    },
+    /// A refusal that is no matter of waiting.
+    Refused(Refused),
+}
+
+/// What Google adds to the answer of RFC 6749.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct GoogleFields {
+    #[serde(default)]
+    refresh_token_expires_in: Option<u64>,
+}
+
+impl ExtraTokenFields for GoogleFields {}
+
+type Answer = StandardTokenResponse<GoogleFields, BasicTokenType>;
+type Client<Token> = oauth2::Client<
+    BasicErrorResponse,
+    Answer,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    Token,
+>;
+
+fn client(sender: &Sender, of: &OAuthClient) -> Result<Client<EndpointSet>> {
+    let url = TokenUrl::new(sender.base().as_str().to_owned())
+        .map_err(|_| Error::new(ErrorKind::Config, "the token endpoint's address cannot be used"))?;
+    Ok(Client::new(ClientId::new(of.id.clone()))
+        .set_client_secret(ClientSecret::new(of.secret.reveal().to_owned()))
+        .set_auth_type(AuthType::RequestBody)
+        .set_token_uri(url))
+}
+
+/// Asks for an access token with a refresh token.
+pub(crate) async fn refresh(
+    sender: &Sender,
+    of: &OAuthClient,
+    token: &Secret,
+    effort: &Effort,
+) -> Result<Answered> {
+    let (client, http) = (client(sender, of)?, ThroughSender { sender, effort });
+    let token = RefreshToken::new(token.reveal().to_owned());
+    answered(client.exchange_refresh_token(&token).request_async(&http).await)
+}
+
+/// Asks for tokens with the code that came back from Google's page. A code is good once: an answer that was lost cannot be
+/// asked for again.
+pub(crate) async fn exchange(
+    sender: &Sender,
+    of: &OAuthClient,
+    code: &Secret,
+    verifier: &Secret,
+    redirect: &str,
+    effort: &Effort,
+) -> Result<Answered> {
+    let url = RedirectUrl::new(redirect.to_owned()).map_err(|_| {
+        Error::new(ErrorKind::Config, "the redirect URI cannot be used").with("address", redirect)
+    })?;
+    let (client, http) = (client(sender, of)?.set_redirect_uri(url), ThroughSender { sender, effort });
+    let code = AuthorizationCode::new(code.reveal().to_owned());
+    let verifier = PkceCodeVerifier::new(verifier.reveal().to_owned());
+    answered(client.exchange_code(code).set_pkce_verifier(verifier).request_async(&http).await)
+}
+
+fn answered(answer: Result<Answer, RequestTokenError<Error, BasicErrorResponse>>) -> Result<Answered> {
+    match answer {
+        Ok(answer) => {
+            let scopes = answer.scopes().map(|scopes| {
+                let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+                scopes.join(" ")
+            });
+            Ok(Answered::Tokens {
+                access: Secret::new(answer.access_token().secret().as_str()),
+                refresh: answer.refresh_token().map(|token| Secret::new(token.secret().as_str())),
+                lives: answer.expires_in(),
+                scopes,
+                grant_lives: answer.extra_fields().refresh_token_expires_in.map(Duration::from_secs),
+            })
+        }
+        Err(RequestTokenError::Request(error)) => Err(error),
+        Err(RequestTokenError::ServerResponse(answer)) => Ok(Answered::Refused(Refused {
+            status: 400,
+            code: answer.error().as_ref().to_owned(),
+            description: answer.error_description().cloned().unwrap_or_default(),
+            date: None,
+        })),
+        // These two hold the body.
+        Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => {
+            Err(Error::new(ErrorKind::Protocol, "the token endpoint's answer makes no sense").later())
         }
     }
 }

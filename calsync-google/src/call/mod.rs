@@ -14,7 +14,9 @@ mod list_calendar_entries;
 mod list_events;
 mod list_rooms;
 mod patch_event;
+mod revoke;
 pub(crate) mod token;
+mod userinfo;
 
 pub(crate) use delete_event::DeleteEvent;
 pub(crate) use get_calendar::{CalendarHead, GetCalendar};
@@ -27,6 +29,8 @@ pub(crate) use list_calendar_entries::ListCalendarEntries;
 pub(crate) use list_events::{FINGERPRINT, ListEvents};
 pub(crate) use list_rooms::ListRooms;
 pub(crate) use patch_event::PatchEvent;
+pub(crate) use revoke::Revoke;
+pub(crate) use userinfo::GetUserinfo;
 
 use crate::wire::error::{About, refusal};
 use bytes::Bytes;

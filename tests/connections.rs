@@ -1,0 +1,19 @@
+//! Connecting to Google over the real flow: client files, consent, grants, refreshes, methods; against the fake's own pages.
+//!
+//! Each test drives [`Connections`](calsync_google::connect::Connections) over the real calls; a person in front of a browser is the
+//! fake's. Invariants are named by their ids (`s05_…`), failures of other systems by theirs (`g30_…`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a failed expectation is a failed test")]
+
+#[path = "connections/client.rs"]
+mod client;
+#[path = "connections/consent.rs"]
+mod consent;
+#[path = "connections/engine.rs"]
+mod engine;
+#[path = "connections/grants.rs"]
+mod grants;
+#[path = "connections/office.rs"]
+mod office;
+#[path = "connections/races.rs"]
+mod races;
