@@ -13,7 +13,13 @@ mod consent;
 mod engine;
 #[path = "connections/grants.rs"]
 mod grants;
+#[path = "connections/here.rs"]
+mod here;
+#[path = "connections/invitations.rs"]
+mod invitations;
 #[path = "connections/office.rs"]
 mod office;
+#[path = "connections/on_disk.rs"]
+mod on_disk;
 #[path = "connections/races.rs"]
 mod races;

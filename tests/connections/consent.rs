@@ -161,7 +161,7 @@ async fn refusals_of_google_s_are_told_apart() {
     // No browser comes back from these: the person reads the word on Google's page.
     let word = |office: &Office, landing: &Landing| {
         let page = landing.page().unwrap_or_else(|| panic!("{landing:?}"));
-        assert_eq!(office.fake().screens().is_empty(), false);
+        assert!(!office.fake().screens().is_empty());
         Refusal::of_google(&page.error, true)
     };
     let client = |office: &Office, change: &dyn Fn(&mut calsync_testkit::fake_google::OAuthClient)| {

@@ -26,7 +26,7 @@ fn engine(office: &Office) -> Engine {
         .unwrap()
 }
 
-fn visit(title: &str) -> Appointment {
+pub(crate) fn visit(title: &str) -> Appointment {
     let zone = Zone::new("Europe/Amsterdam").unwrap();
     let start = "2026-12-01T09:00:00".parse().unwrap();
     Appointment::new(title, When::timed(start, chrono::Duration::hours(1), &zone).unwrap())

@@ -108,7 +108,13 @@ impl Office {
     }
 
     pub(crate) fn unconfigured() -> Self {
-        let clock = Arc::new(PatientClock(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap())));
+        let clock = manual_clock();
+        let store = Arc::new(MemoryStore::new(clock.clone(), "installation".into()));
+        Self::over(store, clock)
+    }
+
+    /// One over this store, whose client is not uploaded yet.
+    pub(crate) fn over(store: Arc<dyn Store>, clock: Arc<PatientClock>) -> Self {
         let mut fake = FakeGoogle::new();
         fake.set_base_url(BASE);
         for person in [AMY, BOB] {
@@ -118,7 +124,6 @@ impl Office {
             fake.oauth_client(id, "client-canary").redirect_uris = vec![REDIRECT.to_owned()];
         }
         let wire = Arc::new(Wire { fake: FakeTransport::new(fake, clock.clone()), before: Mutex::default() });
-        let store: Arc<dyn Store> = Arc::new(MemoryStore::new(clock.clone(), "installation".into()));
         let mut office = Self {
             connections: worker(&clock, &wire, &store, 1).build().unwrap(),
             clock,
@@ -133,6 +138,11 @@ impl Office {
     /// Another process of the same backend.
     pub(crate) fn worker(&self, seed: u64) -> ConnectionsBuilder {
         worker(&self.clock, &self.wire, &self.store, seed)
+    }
+
+    /// The same over a store of its own.
+    pub(crate) fn worker_over(&self, store: Arc<dyn Store>, seed: u64) -> ConnectionsBuilder {
+        worker(&self.clock, &self.wire, &store, seed)
     }
 
     pub(crate) fn fake(&self) -> MutexGuard<'_, FakeGoogle> {
@@ -186,6 +196,10 @@ impl Office {
             refused => panic!("{refused:?}"),
         }
     }
+}
+
+pub(crate) fn manual_clock() -> Arc<PatientClock> {
+    Arc::new(PatientClock(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap())))
 }
 
 fn worker(

@@ -11,6 +11,7 @@ use super::grant::{Grant, Tokens};
 use crate::auth::oauth::{self, Answered};
 use crate::call::GetUserinfo;
 use crate::call::token::Refused;
+use crate::invitation::text::Seen;
 use crate::scope::{Feature, Scopes};
 use async_trait::async_trait;
 use calsync_core::http::TokenSource;
@@ -176,6 +177,28 @@ impl Refusal {
             self,
             Self::NotTestUser | Self::OtherOrganisation | Self::BlockedByAdministrator | Self::InvitationOver
         )
+    }
+}
+
+impl Outcome {
+    /// What whoever sits in front of the browser reads about it, in their language ([`Seen::page`]).
+    pub fn seen(&self) -> Seen {
+        let refusal = match self {
+            Self::Connected(_) => return Seen::Connected,
+            Self::NotConnected { refusal, .. } => refusal,
+        };
+        match refusal {
+            Refusal::Expired | Refusal::InvitationOver => Seen::Expired,
+            Refusal::Unknown | Refusal::OtherSession | Refusal::Altered => Seen::Altered,
+            Refusal::Declined => Seen::Refused,
+            Refusal::WrongAccount { expected } => Seen::WrongAccount { expected: expected.clone() },
+            Refusal::Unticked { missing } => Seen::ScopeUnticked { features: missing.clone() },
+            Refusal::NotTestUser => Seen::NotTestUser,
+            Refusal::OtherOrganisation => Seen::OrgInternal,
+            Refusal::BlockedByAdministrator => Seen::AdminBlocked,
+            Refusal::OtherClient => Seen::Unconfigured,
+            Refusal::Code { .. } | Refusal::NotOffline => Seen::Unknown,
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 use super::client::{of_facts, to_facts};
 use super::consent::hash;
 use super::{Connections, Consent, ConsentPage, ROWS_AT_ONCE, moved};
+use crate::invitation::text::{Letter, Seen};
 use crate::scope::Feature;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -142,6 +143,30 @@ impl Invite {
     pub fn return_to(mut self, target: impl Into<String>) -> Self {
         self.return_to = Some(target.into());
         self
+    }
+}
+
+impl Invited {
+    /// The mail that goes with it. `page` is the address of the host's page, to which the token is appended as it stands, for example
+    /// `https://crm.example.com/connect?token=`.
+    ///
+    /// # Errors
+    /// As [`Letter::new`]: a page that is not https.
+    pub fn letter(&self, app_name: &str, page: &str) -> Result<Letter> {
+        let link = Secret::new(format!("{page}{}", self.token.reveal()));
+        Letter::new(app_name, &self.address, link.reveal(), self.expires)
+    }
+}
+
+impl InvitationState {
+    /// What the agent reads about it; `None` while it works.
+    pub fn seen(&self) -> Option<Seen> {
+        match self {
+            Self::Open { .. } => None,
+            Self::Expired | Self::Replaced => Some(Seen::Expired),
+            Self::Used => Some(Seen::Used),
+            Self::Altered | Self::Unknown => Some(Seen::Altered),
+        }
     }
 }
 
