@@ -8,6 +8,41 @@
 //! hands the engine a provider that finds the right credential for whoever it acts for. Everything here is a function that any web
 //! framework can host: calsync opens no page of its own.
 //!
+//! ```no_run
+//! use calsync_core::clock::SystemEntropy;
+//! use calsync_core::provider::Effort;
+//! use calsync_core::vault::{KeyFile, Vault};
+//! use calsync_core::{Engine, Result, Tenant, store::Store};
+//! use calsync_google::OAuthClientFile;
+//! use calsync_google::connect::{Connections, Consent, Outcome};
+//! use std::sync::Arc;
+//!
+//! # async fn example(store: Arc<dyn Store>, tenant: Tenant, session_cookie: &str, query: &str) -> Result<()> {
+//! let vault = Vault::new(store.clone(), Arc::new(KeyFile::new("master.key")), Arc::new(SystemEntropy));
+//! let connections = Connections::builder(store.clone(), Arc::new(vault))
+//!     .redirect_uri("https://crm.example.com/google/callback")
+//!     .return_targets(["/profile"])
+//!     .build()?;
+//! let engine = Engine::builder_shared(store).provider_per_tenant("google", connections.providers()).build()?;
+//!
+//! // The administrator uploads the client's file, once.
+//! connections.set_client(&tenant, &OAuthClientFile::from_file("client_secret.json")?).await?;
+//! // An agent presses "connect": send the browser to the page's address.
+//! let consent = Consent::in_session(session_cookie).of("agent-7").expecting("amy@example.com").return_to("/profile");
+//! let page = connections.begin(&tenant, &consent).await?;
+//! # let _ = page.url;
+//! // The browser comes back to the redirect URI.
+//! match connections.finish(query, session_cookie, &Effort::default()).await? {
+//!     Outcome::Connected(connected) => println!("{} is connected", connected.account),
+//!     Outcome::NotConnected { refusal, .. } => println!("{}", refusal.explain()),
+//! }
+//! # drop(engine);
+//! # Ok(()) }
+//! ```
+//!
+//! Authorised is not enabled: a consent binds nothing by itself. A binding is made, paused and resumed as ever
+//! ([`Engine::bind`](calsync_core::Engine::bind)), without touching grant or links.
+//!
 //! What it promises:
 //! * Nothing is stored before the signed-in account is known to be the expected one (S6), and nothing at all of a refused consent.
 //! * A consent is asked for with a state of 256 random bits, kept as a hash, good once, for ten minutes, for one tenant, person, browser
@@ -199,10 +234,6 @@ impl Connections {
     }
 
     /// The provider of a tenant, whatever its method is now: for [`EngineBuilder::provider_per_tenant`].
-    ///
-    /// ```ignore
-    /// let engine = Engine::builder_shared(store).provider_per_tenant("google", connections.providers()).build()?;
-    /// ```
     ///
     /// [`EngineBuilder::provider_per_tenant`]: calsync_core::engine::EngineBuilder::provider_per_tenant
     pub fn providers(&self) -> impl Fn(&Tenant) -> Result<Arc<dyn Provider>> + Send + Sync + 'static {
