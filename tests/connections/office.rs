@@ -189,6 +189,14 @@ impl Office {
         self.comes_back(&landing).await
     }
 
+    /// The same where the network may fail.
+    pub(crate) async fn try_connect(&self, account: &str) -> calsync_core::Result<Outcome> {
+        let page = self.begin(Consent::in_session(SESSION).of(account)).await;
+        let landing = self.opens(&page, &Choice::of(account));
+        let url = landing.url().unwrap_or_else(|| panic!("no browser comes back: {landing:?}"));
+        self.connections.finish(url, SESSION, &Effort::default()).await
+    }
+
     /// Amy connects, and it works.
     pub(crate) async fn connected(&self, account: &str) -> Connected {
         match self.consents(Consent::in_session(SESSION).of(account), &Choice::of(account)).await {
