@@ -23,3 +23,5 @@ mod office;
 mod on_disk;
 #[path = "connections/races.rs"]
 mod races;
+#[path = "connections/shared_account.rs"]
+mod shared_account;

@@ -241,6 +241,23 @@ impl Connections {
         move |tenant| Ok(connections.of(tenant).provider as Arc<dyn Provider>)
     }
 
+    /// Google as a tenant reaches it by its method now, for what only Google has: [`Google::check_calendars`] and [`Google::subscribe`] for one
+    /// shared account, or a service account that acts as itself. Made anew with each call.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn google(&self, tenant: &Tenant) -> Result<Google> {
+        let (account, delegated) = match self.method(tenant).await? {
+            Some(Method::ServiceAccount { delegated }) => {
+                (self.service_account(tenant).await?.map(|facts| facts.client_email), delegated)
+            }
+            Some(Method::SharedAccount { account }) => (Some(account), false),
+            Some(Method::PerUser) | None => (None, true),
+        };
+        let sender = self.shared.sender(&self.shared.endpoints.api).with_tokens(self.of(tenant).tokens);
+        Ok(Google::new(sender, account, delegated, PAGE_SIZE))
+    }
+
     fn of(&self, tenant: &Tenant) -> PerTenant {
         let mut tenants = lock(&self.shared.tenants);
         let made = tenants.entry(tenant.clone()).or_insert_with(|| {
