@@ -28,13 +28,20 @@ pub(crate) const SESSION: &str = "session-canary-of-amy";
 /// Where the fake is, as far as anybody has to know.
 const BASE: &str = "http://127.0.0.1:1";
 
-/// Where the transport asks before each request.
-type Before = Box<dyn FnMut(&http::Request<Bytes>, &mut FakeGoogle) + Send>;
-
 /// The way to the fake, which a test can see and change.
 pub(crate) struct Wire {
     fake: FakeTransport,
-    before: Mutex<Option<Before>>,
+    answer: Mutex<Answer>,
+}
+
+/// What becomes of the next answer of the token endpoint.
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Answer {
+    #[default]
+    Arrives,
+    /// It will be on its way until somebody lets it arrive.
+    IsHeld,
+    OnItsWay,
 }
 
 impl std::fmt::Debug for Wire {
@@ -46,12 +53,17 @@ impl std::fmt::Debug for Wire {
 #[async_trait]
 impl Transport for Wire {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
-        if let Some(before) = self.before.lock().unwrap().as_mut() {
-            before(&request, &mut self.fake.google());
-        }
         // Others get a turn while a request is on its way.
         tokio::task::yield_now().await;
-        self.fake.send(request).await
+        let token = request.uri().path().ends_with("/token");
+        let answer = self.fake.send(request).await;
+        if token && *self.answer.lock().unwrap() == Answer::IsHeld {
+            *self.answer.lock().unwrap() = Answer::OnItsWay;
+            while *self.answer.lock().unwrap() == Answer::OnItsWay {
+                tokio::task::yield_now().await;
+            }
+        }
+        answer
     }
 }
 
@@ -123,7 +135,7 @@ impl Office {
         for id in [CLIENT, OTHER_CLIENT] {
             fake.oauth_client(id, "client-canary").redirect_uris = vec![REDIRECT.to_owned()];
         }
-        let wire = Arc::new(Wire { fake: FakeTransport::new(fake, clock.clone()), before: Mutex::default() });
+        let wire = Arc::new(Wire { fake: FakeTransport::new(fake, clock.clone()), answer: Mutex::default() });
         let mut office = Self {
             connections: worker(&clock, &wire, &store, 1).build().unwrap(),
             clock,
@@ -153,13 +165,20 @@ impl Office {
         self.clock.now()
     }
 
-    /// Sees each request before it is answered.
-    pub(crate) fn before(&self, before: impl FnMut(&http::Request<Bytes>, &mut FakeGoogle) + Send + 'static) {
-        *self.wire.before.lock().unwrap() = Some(Box::new(before));
+    /// The next answer of the token endpoint is given, and does not arrive before [`Office::let_arrive`].
+    pub(crate) fn hold_answer(&self) {
+        *self.wire.answer.lock().unwrap() = Answer::IsHeld;
     }
 
-    pub(crate) fn undisturbed(&self) {
-        *self.wire.before.lock().unwrap() = None;
+    /// Waits until an answer is held.
+    pub(crate) async fn held(&self) {
+        while *self.wire.answer.lock().unwrap() != Answer::OnItsWay {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    pub(crate) fn let_arrive(&self) {
+        *self.wire.answer.lock().unwrap() = Answer::Arrives;
     }
 
     /// How often the token endpoint was asked.
