@@ -17,11 +17,15 @@ mod grants;
 mod here;
 #[path = "connections/invitations.rs"]
 mod invitations;
+#[path = "failures/log.rs"]
+mod log;
 #[path = "connections/office.rs"]
 mod office;
 #[path = "connections/on_disk.rs"]
 mod on_disk;
 #[path = "connections/races.rs"]
 mod races;
+#[path = "connections/secrets.rs"]
+mod secrets;
 #[path = "connections/shared_account.rs"]
 mod shared_account;

@@ -33,6 +33,8 @@ mod kinds;
 mod leases;
 #[path = "failures/listing.rs"]
 mod listing;
+#[path = "failures/log.rs"]
+mod log;
 #[path = "failures/moments.rs"]
 mod moments;
 #[path = "failures/own_table.rs"]

@@ -1,13 +1,13 @@
 //! Events that are not ordinary: of other kinds, declined or free, private.
 
 use super::desk::{AMY, Desk, EVE, Setup, hour, with};
+use super::log::Log;
 use calsync_core::model::{EventType, Visibility};
 use calsync_core::plan::{Action, Waiting};
 use calsync_core::provider::Mail;
 use calsync_testkit::fake_google::{Fault, FaultKind, Role, Route};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
 
 fn days(id: &str, day: u32, fields: Value) -> Value {
     let event = json!({
@@ -120,41 +120,6 @@ async fn g38_declined_tentative_and_free_are_kept_through_every_change() {
     assert_eq!(desk.value(&tentative, "description").await, "by hand");
     assert_eq!(desk.writes(), 2);
     assert_eq!(desk.value(&declined, &format!("attendee/{AMY}")).await["response"], "declined");
-}
-
-/// Collects everything that is logged on this thread.
-#[derive(Clone, Default)]
-pub(crate) struct Log(pub(crate) Arc<Mutex<String>>);
-
-impl tracing::field::Visit for Log {
-    fn record_debug(&mut self, field: &tracing::field::Field, value: &dyn std::fmt::Debug) {
-        let _ = writeln!(self.0.lock().unwrap(), "{field}={value:?}");
-    }
-}
-
-impl tracing::Subscriber for Log {
-    fn enabled(&self, _: &tracing::Metadata<'_>) -> bool {
-        true
-    }
-
-    fn new_span(&self, span: &tracing::span::Attributes<'_>) -> tracing::span::Id {
-        span.record(&mut self.clone());
-        tracing::span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &tracing::span::Id, values: &tracing::span::Record<'_>) {
-        values.record(&mut self.clone());
-    }
-
-    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
-
-    fn event(&self, event: &tracing::Event<'_>) {
-        event.record(&mut self.clone());
-    }
-
-    fn enter(&self, _: &tracing::span::Id) {}
-
-    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 #[tokio::test]

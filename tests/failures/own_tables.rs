@@ -1,7 +1,7 @@
 //! A CRM with tables of its own: answers that are lost, limits, working hours, and what is kept from calsync.
 
 use super::desk::{AMY, Desk, ZONE, hour, timed, visit, with};
-use super::kinds::Log;
+use super::log::Log;
 use super::own_table::{OwnTable, rounds, store};
 use super::privacy::{bytes, silent};
 use calsync_core::binding::Detail;

@@ -1,7 +1,7 @@
 //! How much of an appointment passes: what is held back is nowhere, and nothing is wiped.
 
 use super::desk::{AMY, Desk, EVE, Setup, hour, visit, with};
-use super::kinds::Log;
+use super::log::Log;
 use calsync_core::binding::{Detail, NewBinding};
 use calsync_core::model::{Appointment, Recurrence, Slot, Visibility};
 use calsync_core::plan::Action;
