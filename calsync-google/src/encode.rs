@@ -96,7 +96,7 @@ impl Body {
         for unit in units {
             body.unit(unit, fields, form)?;
         }
-        let mut guests = units.iter().filter(|unit| unit.as_str().starts_with("attendee/"));
+        let mut guests = units.iter().filter(|unit| unit.guest().is_some());
         match (guests.next(), guests.next()) {
             (None, _) => {}
             (Some(only), None) if omitted(fields) => body.own_answer(only, fields)?,
@@ -138,7 +138,7 @@ impl Body {
         let value = fields.get(unit.as_str());
         let name = unit.as_str();
         match name {
-            _ if PROVIDER_OWNED.contains(&name) || name == "extra" || name.starts_with("attendee/") => {}
+            _ if PROVIDER_OWNED.contains(&name) || name == "extra" || unit.guest().is_some() => {}
             "summary" | "description" | "location" | "source" => {
                 self.0.insert(name.into(), value.cloned().unwrap_or(Value::Null));
             }
@@ -208,7 +208,7 @@ impl Body {
     fn guests(&mut self, fields: &Fields) -> Result<()> {
         let mut guests = Vec::new();
         for (unit, value) in fields.iter() {
-            if let Some(address) = unit.as_str().strip_prefix("attendee/") {
+            if let Some(address) = unit.guest() {
                 guests.push(guest(address, value)?);
             }
         }
@@ -221,7 +221,7 @@ impl Body {
     /// Only one's own answer, which Google takes when it is told that the rest of the list is missing (events resource,
     /// `attendeesOmitted`).
     fn own_answer(&mut self, unit: &Unit, fields: &Fields) -> Result<()> {
-        let address = unit.as_str().trim_start_matches("attendee/");
+        let address = unit.guest().unwrap_or_default();
         let value = fields.get(unit.as_str());
         let value = value.ok_or_else(|| unwritable("attendees", "the guest list was not shown in full"))?;
         self.0.insert("attendeesOmitted".into(), Value::Bool(true));
@@ -241,7 +241,7 @@ enum Form {
 }
 
 fn has_guests(fields: &Fields) -> bool {
-    fields.iter().any(|(unit, _)| unit.as_str().starts_with("attendee/"))
+    fields.guests().next().is_some()
 }
 
 fn omitted(fields: &Fields) -> bool {

@@ -302,7 +302,7 @@ impl Appointment {
         appointment.ical_uid = text("ical_uid");
         appointment.extra = read(fields, "extra")?.unwrap_or_default();
         for (unit, value) in fields.iter() {
-            if let Some(address) = unit.as_str().strip_prefix("attendee/") {
+            if let Some(address) = unit.guest() {
                 let attendee = Attendee::deserialize(value).map_err(|e| unreadable(unit.as_str(), e))?;
                 appointment.attendees.insert(address.to_owned(), attendee);
             } else if let Some(name) = unit.as_str().strip_prefix("property/")

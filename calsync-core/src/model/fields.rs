@@ -27,6 +27,11 @@ impl Unit {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The address in lower case, where the unit is a guest (`attendee/…`).
+    pub fn guest(&self) -> Option<&str> {
+        self.0.strip_prefix("attendee/")
+    }
 }
 
 impl From<&str> for Unit {
@@ -165,6 +170,11 @@ impl Fields {
         for unit in units {
             self.set(unit.clone(), other.0.get(unit).cloned().unwrap_or_default());
         }
+    }
+
+    /// The units that are guests.
+    pub fn guests(&self) -> impl Iterator<Item = &Unit> {
+        self.iter().map(|(unit, _)| unit).filter(|unit| unit.guest().is_some())
     }
 
     /// Takes over every value that `other` has.

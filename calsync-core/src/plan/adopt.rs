@@ -15,7 +15,7 @@
 use super::ids;
 use crate::id::{CalendarId, RecordId, RemoteId};
 use crate::model::appointment::read_when;
-use crate::model::{Fields, When};
+use crate::model::{Fields, Unit, When};
 use crate::planted::{self, Fault};
 use crate::store::Which;
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ impl Candidate {
         parts.extend(recurrence.canonical(matches!(when, When::AllDay { .. })));
         let organizer = super::observe::organizer(fields);
         let own = calendar.as_str().to_lowercase();
-        let guests = fields.iter().filter_map(|(unit, _)| unit.as_str().strip_prefix("attendee/"));
+        let guests = fields.guests().filter_map(Unit::guest);
         let guests: Vec<&str> =
             guests.filter(|guest| *guest != own && Some(*guest) != organizer.as_deref()).collect();
         Some(Self {

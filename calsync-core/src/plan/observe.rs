@@ -261,7 +261,7 @@ fn pair<'a>(
 
 /// Who organises it and under which UID, and the calendar's own place among the guests.
 fn added_by_provider(unit: &Unit, binding: &Binding) -> bool {
-    let own_place = unit.as_str().strip_prefix("attendee/");
+    let own_place = unit.guest();
     PROVIDER_OWNED.contains(&unit.as_str())
         || own_place.is_some_and(|address| address.eq_ignore_ascii_case(binding.target.calendar.as_str()))
 }
@@ -371,19 +371,9 @@ fn invites_elsewhere(record: Option<&Record>, rules: &Rules<'_>) -> bool {
 fn invites(link: Option<&Link>, item: Option<&RemoteItem>, binding: &Binding) -> bool {
     let Some(State::Live(fields)) = link.and_then(|link| link.base.as_ref()) else { return false };
     let own = binding.target.calendar.as_str().to_lowercase();
-    guests(fields).next().is_some()
+    fields.guests().next().is_some()
         && organizer(fields).is_none_or(|organizer| organizer == own)
         && item.is_none_or(|item| item.writable == Writable::All)
-}
-
-/// The units that are guests.
-pub(super) fn guests(fields: &Fields) -> impl Iterator<Item = &Unit> {
-    guests_among(fields.iter().map(|(unit, _)| unit))
-}
-
-/// Those of some units that are guests.
-pub(super) fn guests_among<'u>(units: impl IntoIterator<Item = &'u Unit>) -> impl Iterator<Item = &'u Unit> {
-    units.into_iter().filter(|unit| unit.as_str().starts_with("attendee/"))
 }
 
 /// The address of who invites, in lower case.

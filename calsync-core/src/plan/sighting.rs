@@ -6,7 +6,6 @@
 
 use super::ids;
 use super::lens::{Lens, View};
-use super::observe::guests;
 use super::settle::unreadable;
 use crate::binding::Binding;
 use crate::id::{InstallationId, RecordId, RemoteId, RemoteKey};
@@ -69,7 +68,7 @@ pub fn sight(
                 // More is let through than was agreed on: what there is of it is decided about.
                 _ if detail > link.detail => false,
                 // Its guests are not taken out yet.
-                State::Live(_) if link.guests_out && guests(base).next().is_some() => false,
+                State::Live(_) if link.guests_out && base.guests().next().is_some() => false,
                 _ if link.revision.as_ref() == Some(&record.revision) => true,
                 State::Live(fields) => lens.fields(fields, view).same_as(&lens.fields(base, view)),
                 State::Gone => false,

@@ -6,7 +6,6 @@ use crate::auth::{ClientKind, OAuthClient, OAuthClientFile};
 use crate::connect::{Grant, Method};
 use calsync_core::store::SealedKind;
 use calsync_core::{Error, ErrorKind, Result, Tenant};
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// The row under which a tenant's client is kept.
@@ -116,7 +115,7 @@ impl Connections {
         }
         let change = self.preview_client(tenant, file).await?;
         let vault = &self.shared.vault;
-        let expected = vault.get(tenant, SealedKind::Client, NAME).await?.map(|row| row.version);
+        let expected = self.version_of(tenant, SealedKind::Client, NAME).await?;
         let facts = to_facts(&change.after)?;
         let secret = Some(&file.client.secret);
         if !vault.put(tenant, SealedKind::Client, NAME, facts, secret, None, expected).await? {
@@ -137,6 +136,16 @@ impl Connections {
         self.shared.vault.take(tenant, SealedKind::Client, NAME, None).await?;
         self.forget(tenant);
         Ok(())
+    }
+
+    /// Which version of a row is stored; it is not opened for that.
+    pub(super) async fn version_of(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        name: &str,
+    ) -> Result<Option<u64>> {
+        Ok(self.shared.store.sealed(tenant, kind, name).await?.map(|row| row.version))
     }
 
     /// What is known of the client that a tenant uses: its own, or the vendor's.
@@ -230,9 +239,4 @@ pub(super) fn of_facts<'de, T: Deserialize<'de>>(facts: &'de serde_json::Value) 
             .cure("Another version of calsync stored it: use that one, or connect again.")
             .caused_by(e)
     })
-}
-
-/// When something that waits for a person ends.
-pub(super) fn in_time(expires: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    expires.is_none_or(|expires| now < expires)
 }

@@ -69,9 +69,8 @@ impl Connections {
         if let Method::SharedAccount { account } = &mut method {
             *account = account.trim().to_lowercase();
         }
-        let before = self.shared.store.sealed(tenant, SealedKind::Setting, METHOD).await?;
         let (vault, facts) = (&self.shared.vault, to_facts(&method)?);
-        let expected = before.map(|row| row.version);
+        let expected = self.version_of(tenant, SealedKind::Setting, METHOD).await?;
         if !vault.put(tenant, SealedKind::Setting, METHOD, facts, None, None, expected).await? {
             return Err(moved("somebody else switched the method at the same time"));
         }
@@ -99,7 +98,7 @@ impl Connections {
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
         };
         let vault = &self.shared.vault;
-        let expected = vault.get(tenant, SealedKind::Client, KEY).await?.map(|row| row.version);
+        let expected = self.version_of(tenant, SealedKind::Client, KEY).await?;
         let stored =
             vault.put(tenant, SealedKind::Client, KEY, to_facts(&facts)?, Some(key_file), None, expected);
         if !stored.await? {

@@ -134,9 +134,7 @@ fn difference(wanted: &str, registered: &str) -> Option<&'static str> {
         Some("http and https")
     } else if wanted.eq_ignore_ascii_case(registered) {
         Some("upper and lower case")
-    } else if wanted.contains('?') != registered.contains('?') && path(wanted) == path(registered)
-        || path(wanted) == path(registered)
-    {
+    } else if path(wanted) == path(registered) {
         Some("its query parameters")
     } else if wanted.replacen("://www.", "://", 1) == registered.replacen("://www.", "://", 1) {
         Some("the www in front of the host")

@@ -6,7 +6,7 @@
 //! refused only after it was read again and still has the very refresh token that Google refused, so that a worker with an old one
 //! cannot mark, overwrite or delete what another one stored in the meantime.
 
-use super::client::{NAME, NO_CLIENT, of_facts, to_facts, unconfigured};
+use super::client::{NAME, of_facts, to_facts, unconfigured};
 use super::grant::{Grant, GrantState, Tokens};
 use super::method::{KEY, METHOD, Method, ServiceAccountFacts};
 use crate::auth::oauth::{self, Answered};
@@ -193,6 +193,13 @@ impl TokenSource for TenantTokens {
     }
 }
 
+/// A grant as it is stored.
+struct GrantRow {
+    version: u64,
+    grant: Grant,
+    tokens: Tokens,
+}
+
 impl Access {
     /// The client of a tenant: its own, or the vendor's.
     pub(super) async fn client(&self, tenant: &Tenant) -> Result<(ClientFacts, OAuthClient)> {
@@ -251,8 +258,7 @@ impl Access {
             if let Some(kept) = self.kept(&row, client, refused)? {
                 return Ok(kept);
             }
-            let mut grant: Grant = of_facts(&row.facts)?;
-            let tokens = open(&row, &grant)?;
+            let GrantRow { mut grant, tokens, version } = row;
             let now = self.clock.now();
             match oauth::refresh(&self.token, client, &tokens.refresh, effort).await? {
                 Answered::Tokens { access, refresh, lives, .. } => {
@@ -261,14 +267,14 @@ impl Access {
                     grant.access_until = Some(now + TimeDelta::from_std(lives).unwrap_or_default());
                     let next =
                         Tokens { refresh: refresh.unwrap_or(tokens.refresh), access: Some(access.clone()) };
-                    if self.put(tenant, account, &grant, &next, row.version).await? {
+                    if self.put(tenant, account, &grant, &next, version).await? {
                         return Ok((access, lives));
                     }
                     // Somebody connected again, or disconnected, while this was under way: theirs counts.
                 }
                 Answered::Refused(answer) if answer.code == "invalid_grant" => {
                     let again = self.grant_row(tenant, account).await?;
-                    let same = open(&again, &grant)?.refresh.reveal() == tokens.refresh.reveal();
+                    let same = again.tokens.refresh.reveal() == tokens.refresh.reveal();
                     if !same {
                         continue;
                     }
@@ -293,33 +299,39 @@ impl Access {
     /// The token that is kept with a grant, if it can be used.
     fn kept(
         &self,
-        row: &Opened,
+        row: &GrantRow,
         client: &OAuthClient,
         refused: Option<&Secret>,
     ) -> Result<Option<(Secret, Duration)>> {
-        let grant: Grant = of_facts(&row.facts)?;
+        let GrantRow { grant, tokens, .. } = row;
         let now = self.clock.now();
         let state = grant.state(&client.id, now);
         if state != GrantState::Live {
-            return Err(ended(&grant, state, now));
+            return Err(ended(grant, state, now));
         }
         let Some(lives) = grant.access_until.and_then(|until| (until - now).to_std().ok()) else {
             return Ok(None);
         };
-        let access = open(row, &grant)?.access.filter(|access| {
+        let access = tokens.access.clone().filter(|access| {
             lives > STALE_AHEAD && refused.is_none_or(|refused| refused.reveal() != access.reveal())
         });
         Ok(access.map(|access| (access, lives)))
     }
 
-    async fn grant_row(&self, tenant: &Tenant, account: &str) -> Result<Opened> {
+    async fn grant_row(&self, tenant: &Tenant, account: &str) -> Result<GrantRow> {
         let row = self.vault.get(tenant, SealedKind::Grant, account).await?;
-        row.filter(|row| row.secret.is_some()).ok_or_else(|| {
-            Error::new(ErrorKind::Unauthorized, format!("{account} has not connected its Google account"))
-                .with("tenant", tenant)
-                .with("account", account)
-                .cure("Send this person a link to connect, or let them connect in their profile.")
-        })
+        match row {
+            Some(Opened { version, facts, secret: Some(secret), .. }) => {
+                Ok(GrantRow { version, grant: of_facts(&facts)?, tokens: Tokens::open(&secret) })
+            }
+            _ => Err(Error::new(
+                ErrorKind::Unauthorized,
+                format!("{account} has not connected its Google account"),
+            )
+            .with("tenant", tenant)
+            .with("account", account)
+            .cure("Send this person a link to connect, or let them connect in their profile.")),
+        }
     }
 
     async fn put(
@@ -333,12 +345,6 @@ impl Access {
         let (facts, secret) = (to_facts(grant)?, tokens.seal());
         self.vault.put(tenant, SealedKind::Grant, account, facts, Some(&secret), None, Some(version)).await
     }
-}
-
-fn open(row: &Opened, grant: &Grant) -> Result<Tokens> {
-    row.secret.as_ref().map(Tokens::open).ok_or_else(|| {
-        Error::new(ErrorKind::Store, "a grant has no token").with("account", &grant.account).cure(NO_CLIENT)
-    })
 }
 
 fn ended(grant: &Grant, state: GrantState, now: chrono::DateTime<chrono::Utc>) -> Error {

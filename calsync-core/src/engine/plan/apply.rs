@@ -86,12 +86,9 @@ impl Pass<'_> {
         let mut roots = roots_of(&root, &rows);
         // Linked, and on one side only: the rows tell of that side.
         roots.extend(plan::roots(&family));
-        if !selected && self.guests_out {
-            // What is left as it is in the calendar is kept in step as ever.
-            return Ok(());
-        }
         if !selected {
-            if rows.rows.iter().any(|(_, kept)| kept.state == RowState::Deselected) {
+            // What a plan about guests leaves as it is in the calendar is kept in step as ever.
+            if !self.guests_out && rows.rows.iter().any(|(_, kept)| kept.state == RowState::Deselected) {
                 taking.deselected += rows.rows.len() as u64;
                 // Decided once more as what waits: an intent that an earlier run planned goes with that, unsent.
                 self.deselected.extend(roots.iter().cloned());

@@ -8,6 +8,7 @@ use crate::engine::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{PlanId, RecordId};
 use crate::model::State;
+use crate::plan::Row;
 use crate::store::{Link, Which};
 use std::collections::BTreeSet;
 
@@ -65,9 +66,7 @@ impl Pass<'_> {
                 }
                 let family = store.family(&tenant, &binding, Which::Local, &root).await?;
                 let plan = self.decide(Which::Local, &root, family, hold).await?;
-                let leave = |row: &crate::plan::Row| {
-                    row.units.iter().any(|unit| unit.as_str().starts_with("attendee/"))
-                };
+                let leave = |row: &Row| row.units.iter().any(|unit| unit.guest().is_some());
                 if !plan.rows.iter().any(leave) {
                     continue;
                 }
@@ -90,5 +89,5 @@ impl Pass<'_> {
 
 fn invites(link: &Link) -> bool {
     let Some(State::Live(fields)) = &link.base else { return false };
-    fields.iter().any(|(unit, _)| unit.as_str().starts_with("attendee/"))
+    fields.guests().next().is_some()
 }

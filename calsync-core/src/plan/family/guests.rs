@@ -6,7 +6,7 @@
 
 use super::{Home, Planner};
 use crate::model::{Fields, State};
-use crate::plan::observe::{Pair, guests};
+use crate::plan::observe::Pair;
 use crate::plan::row::Action;
 
 impl<'a> Planner<'a> {
@@ -16,7 +16,7 @@ impl<'a> Planner<'a> {
             Some(State::Live(base))
                 if pair.view.guests_out && self.rules.binding.direction.writes_remote() =>
             {
-                base.only(&guests(base).cloned().collect())
+                base.only(&base.guests().cloned().collect())
             }
             _ => Fields::new(),
         }

@@ -7,7 +7,7 @@ use crate::id::{OperationId, RecordId};
 use crate::model::appointment::read_when;
 use crate::model::{Fields, State, Unit, When, normalise};
 use crate::plan::ids;
-use crate::plan::observe::{self, Pair};
+use crate::plan::observe::Pair;
 use crate::plan::row::{Action, GUESTS_MAX, Row};
 use crate::plan::scope::last_end;
 use crate::planted::{self, Fault};
@@ -197,11 +197,10 @@ impl<'a> Planner<'a> {
         if matches!(action, Action::CreateRemote | Action::UpdateRemote | Action::DeleteRemote) {
             let fields = after.or(pair.remote.fields.as_ref());
             // Those who stay or come, and those who are taken off the list.
-            let guests: BTreeSet<&Unit> =
-                fields.into_iter().flat_map(observe::guests).chain(observe::guests_among(&units)).collect();
+            let guests: BTreeSet<&str> =
+                fields.into_iter().flat_map(Fields::guests).chain(&units).filter_map(Unit::guest).collect();
             if row.summary.is_some() {
-                let address = |unit: &&Unit| unit.as_str().trim_start_matches("attendee/").to_owned();
-                row.guests = guests.iter().take(GUESTS_MAX).map(address).collect();
+                row.guests = guests.iter().take(GUESTS_MAX).map(|&address| address.to_owned()).collect();
             }
             let guests = u32::try_from(guests.len()).unwrap_or(u32::MAX);
             match self.mail(pair.link.map(|link| pair.rebased(link.clone())).as_ref(), fields) {
