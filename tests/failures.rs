@@ -31,6 +31,8 @@ mod hours;
 mod kinds;
 #[path = "failures/leases.rs"]
 mod leases;
+#[path = "failures/leaving.rs"]
+mod leaving;
 #[path = "failures/listing.rs"]
 mod listing;
 #[path = "failures/log.rs"]

@@ -123,6 +123,10 @@ pub struct Binding {
     pub limits: Limits,
     /// While paused, runs do nothing and keep everything.
     pub paused: bool,
+    /// It is being taken apart with what calsync made in the calendar ([`Engine::unbind_deleting`](crate::Engine::unbind_deleting)): no run
+    /// decides about it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub leaving: bool,
     /// When it was made.
     pub created: DateTime<Utc>,
     /// Counts the changes of these settings.

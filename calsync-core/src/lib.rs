@@ -51,6 +51,7 @@
 //! `conformance` the promises of a [`store::Store`] as a test suite for anyone's implementation. `planted` makes calsync break
 //! promises on purpose, for its own tests: nobody else turns it on.
 
+pub mod audit;
 pub mod binding;
 pub mod calendar;
 pub mod check;

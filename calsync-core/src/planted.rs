@@ -66,6 +66,8 @@ faults! {
     AbsenceIsDeletion: "C4",
     /// A listing that shows what was deleted is believed without reading it.
     StalePageBelieved: "C4",
+    /// That a binding is being taken apart is not stored, and what was deleted for that counts as deleted by somebody.
+    LeavingForgotten: "C4",
     /// A request leaves before it is stored that it may have.
     SentUnmarked: "C6",
     /// Values are compared as they were written, not in their canonical form.

@@ -4,8 +4,8 @@
 //! group is checked whole before its first row is written; a rule that is broken ends the transaction, and SQLite takes back
 //! what earlier groups wrote.
 
-use crate::appointment;
 use crate::db::{int, one, run, sql, to_json};
+use crate::{appointment, audit};
 use calsync_core::halt::Halt;
 use calsync_core::model::State;
 use calsync_core::store::own::{OwnRow, Ruling};
@@ -103,6 +103,7 @@ impl Writing<'_> {
         }
         self.binding_rows(batch)?;
         self.plan(batch, &plan_rows)?;
+        audit::put(self.db, self.tenant, &batch.events)?;
         if let (Some(lease), true) = (&batch.fence, batch.release) {
             release(self.db, self.tenant, lease)?;
         }

@@ -19,6 +19,7 @@
 //! version brings a store of their own instead.
 
 mod appointment;
+mod audit;
 mod commit;
 mod db;
 mod lease;

@@ -1,7 +1,9 @@
 //! The vault's rows. Each change compares and writes in one statement or one transaction, so that it is whole or not at all, and of
 //! two takers, in this process or another, one gets the row.
 
+use crate::audit;
 use crate::db::{Unread, all, from_json, int, limit, one, run, sql, to_json, uint};
+use calsync_core::audit::AuditEvent;
 use calsync_core::store::{SealedKind, SealedRow};
 use calsync_core::{Result, Tenant};
 use chrono::{DateTime, Utc};
@@ -67,6 +69,7 @@ pub(crate) fn put_while(
     put_row: &SealedRow,
     expected: Option<u64>,
     standing: &[SealedRow],
+    events: &[AuditEvent],
 ) -> Result<bool> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
     for standing in standing {
@@ -75,6 +78,9 @@ pub(crate) fn put_while(
         }
     }
     let done = put(&tx, tenant, put_row, expected)?;
+    if done {
+        audit::put(&tx, tenant, events)?;
+    }
     tx.commit().map_err(sql)?;
     Ok(done)
 }

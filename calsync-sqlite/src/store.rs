@@ -4,8 +4,9 @@ use crate::db::sql;
 use crate::open::SqliteBuilder;
 use crate::read::{self, Scope};
 use crate::worker::Worker;
-use crate::{appointment, commit, lease, sealed};
+use crate::{appointment, audit, commit, lease, sealed};
 use async_trait::async_trait;
+use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::binding::{Binding, BindingState};
 use calsync_core::clock::Clock;
 use calsync_core::halt::Halt;
@@ -299,6 +300,22 @@ impl Store for SqliteStore {
         self.read_of(tenant, binding, move |of| of.journal(record.as_ref(), count_max)).await
     }
 
+    async fn audit(
+        &self,
+        tenant: &Tenant,
+        what: Option<Audited>,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<AuditEvent>> {
+        let tenant = tenant.clone();
+        self.read(move |db| audit::events(db, tenant.as_str(), what, before, count_max)).await
+    }
+
+    async fn forget_audit(&self, tenant: &Tenant, before: DateTime<Utc>) -> Result<u64> {
+        let tenant = tenant.clone();
+        self.write(move |db, _| audit::forget(db, tenant.as_str(), before)).await
+    }
+
     async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>> {
         let (tenant, id) = (tenant.clone(), id.clone());
         self.read(move |db| read::plan(db, tenant.as_str(), &id)).await
@@ -377,9 +394,12 @@ impl Store for SqliteStore {
         row: &SealedRow,
         expected: Option<u64>,
         standing: &[SealedRow],
+        events: &[AuditEvent],
     ) -> Result<bool> {
-        let (tenant, row, standing) = (tenant.clone(), row.clone(), standing.to_vec());
-        self.write(move |db, _| sealed::put_while(db, tenant.as_str(), &row, expected, &standing)).await
+        let (tenant, row) = (tenant.clone(), row.clone());
+        let (standing, events) = (standing.to_vec(), events.to_vec());
+        self.write(move |db, _| sealed::put_while(db, tenant.as_str(), &row, expected, &standing, &events))
+            .await
     }
 
     async fn take_sealed(

@@ -1,6 +1,7 @@
 //! A store with something to do before and after each call: fail, count, or let a simulation crash the process.
 
 use async_trait::async_trait;
+use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::binding::{Binding, BindingState};
 use calsync_core::halt::Halt;
 use calsync_core::host::Changes;
@@ -215,6 +216,20 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
         tapped!(self, "journal", self.inner.journal(tenant, binding, record, count_max))
     }
 
+    async fn audit(
+        &self,
+        tenant: &Tenant,
+        what: Option<Audited>,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<AuditEvent>> {
+        tapped!(self, "audit", self.inner.audit(tenant, what, before, count_max))
+    }
+
+    async fn forget_audit(&self, tenant: &Tenant, before: DateTime<Utc>) -> Result<u64> {
+        tapped!(self, "forget_audit", self.inner.forget_audit(tenant, before))
+    }
+
     async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>> {
         tapped!(self, "plan", self.inner.plan(tenant, id))
     }
@@ -281,8 +296,13 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
         row: &SealedRow,
         expected: Option<u64>,
         standing: &[SealedRow],
+        events: &[AuditEvent],
     ) -> Result<bool> {
-        tapped!(self, "put_sealed_while", self.inner.put_sealed_while(tenant, row, expected, standing))
+        tapped!(
+            self,
+            "put_sealed_while",
+            self.inner.put_sealed_while(tenant, row, expected, standing, events)
+        )
     }
 
     async fn take_sealed(

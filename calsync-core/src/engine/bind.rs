@@ -1,6 +1,7 @@
-//! Bindings: made, paused, resumed, changed, taken apart. Each verb says what becomes of links and cursors.
+//! Bindings: made, paused, resumed, changed. Each verb says what becomes of links and cursors.
 
 use super::Engine;
+use crate::audit::{AuditEvent, Audited};
 use crate::binding::{Binding, BindingState, Direction, NewBinding};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
@@ -8,6 +9,7 @@ use crate::id::{BindingId, RecordId};
 use crate::plan::ids;
 use crate::provider::Target;
 use crate::store::{Answer, Batch, Group, Which};
+use serde_json::json;
 
 impl Engine {
     /// Makes a binding. Nothing is connected or read before its first run.
@@ -52,6 +54,7 @@ impl Engine {
             private_detail: new.private_detail,
             limits: new.limits,
             paused: false,
+            leaving: false,
             created: self.shared.clock.now(),
             version: 1,
         };
@@ -111,6 +114,9 @@ impl Engine {
     pub async fn change(&self, binding: &Binding, change: impl FnOnce(&mut Binding)) -> Result<Binding> {
         let current = self.shared.store.binding(&self.tenant, &binding.id).await?;
         let current = current.ok_or_else(|| no_such(binding))?;
+        if current.leaving {
+            return Err(being_taken_apart(&current.id));
+        }
         let mut changed = current.clone();
         change(&mut changed);
         changed.id = current.id.clone();
@@ -118,6 +124,7 @@ impl Engine {
         changed.provider = current.provider.clone();
         changed.target = current.target.clone();
         changed.created = current.created;
+        changed.leaving = false;
         changed.limits.check()?;
         changed.version = current.version + 1;
         changed.check()?;
@@ -134,22 +141,18 @@ impl Engine {
             state.listing.full = false;
             state.position = None;
             batch.state = Some(state);
+            let what = |b: &Binding| {
+                json!({
+                    "scope": b.scope, "detail": b.detail, "private_detail": b.private_detail,
+                    "direction": b.direction, "agent": b.agent,
+                })
+            };
+            let facts = json!({"before": what(&current), "now": what(&changed)});
+            let event = AuditEvent::new(Audited::ScopeChanged, changed.id.as_str(), self.shared.clock.now());
+            batch.events.push(event.with(facts));
         }
         self.shared.store.commit(batch).await?;
         Ok(changed)
-    }
-
-    /// Takes a binding apart: settings, links, cursor, observations and what was not sent are forgotten; appointments stay on
-    /// both sides as they are, and nothing is written. The journal stays.
-    ///
-    /// # Errors
-    /// [`ErrorKind::LeaseLost`] while a run is going on.
-    pub async fn unbind(&self, binding: &Binding) -> Result<()> {
-        let pass = self.begin(&binding.id).await?;
-        let mut batch = Batch { settings: None, ..pass.batch() };
-        batch.drop_binding = true;
-        batch.release = true;
-        self.shared.store.commit(batch).await.map(drop)
     }
 
     /// Answers a conflict that waits: the CRM's values win, or the calendar's. The answer holds for just the versions that it
@@ -203,6 +206,13 @@ impl Engine {
     }
 }
 
-fn no_such(binding: &Binding) -> Error {
+pub(super) fn no_such(binding: &Binding) -> Error {
     Error::new(ErrorKind::NotFound, "no such binding").with("binding", &binding.id)
+}
+
+/// What everybody is told who wants to go on with a binding that is on its way out.
+pub(super) fn being_taken_apart(binding: &BindingId) -> Error {
+    Error::new(ErrorKind::Config, "the binding is being taken apart with what calsync made in the calendar")
+        .with("binding", binding)
+        .cure("Engine::unbind_deleting goes on with that, Engine::unbind leaves the rest in the calendar; then bind anew.")
 }

@@ -1,10 +1,12 @@
 //! A person's yes to what the guards hold back.
 
 use super::Engine;
+use crate::audit::{AuditEvent, Audited};
 use crate::binding::Binding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Held;
 use crate::store::Batch;
+use serde_json::json;
 
 impl Engine {
     /// Lets what the last run held back be done once: up to as many writes of that kind on that side. The next run uses it up,
@@ -23,6 +25,12 @@ impl Engine {
         let mut batch = Batch { settings: None, ..pass.batch() };
         batch.release = true;
         batch.state = known.then_some(state);
+        if known {
+            let facts =
+                json!({"side": held.side, "kind": held.kind, "over": held.over, "count": held.planned});
+            let event = AuditEvent::new(Audited::Confirmed, binding.id.as_str(), self.shared.clock.now());
+            batch.events.push(event.with(facts));
+        }
         self.shared.store.commit(batch).await?;
         if !known {
             return Err(Error::new(ErrorKind::NotFound, "nothing like this is held back, or not as much of it")

@@ -15,6 +15,7 @@ mod discreet;
 mod doubt;
 mod guard;
 mod halt;
+mod history;
 mod hours;
 mod judge;
 mod line;
@@ -27,10 +28,13 @@ mod push;
 mod run;
 #[cfg(test)]
 mod tests;
+mod unbind;
 
 pub use appointments::{Appointments, Shown};
 pub use builder::EngineBuilder;
+pub use history::HistoryEntry;
 pub use plan::{Imported, Match, Plan, PlanRow, PlanRows, RowState};
+pub use unbind::{Kept, Made, Unbound};
 
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};

@@ -7,6 +7,7 @@
 
 use super::Engine;
 use super::act::Guard;
+use super::bind::being_taken_apart;
 use super::discreet::Discreet;
 use super::hours::Touched;
 use super::judge::Look;
@@ -76,7 +77,7 @@ impl Engine {
     /// binding's health keeps the last error; what was done before it is done. A run that an operator halts is no error: its
     /// report is [`Outcome::Stopped`] and says who halted it and why.
     pub async fn run(&self, binding: &Binding) -> Result<Report> {
-        let mut pass = self.begin(&binding.id).await?;
+        let mut pass = self.begin_anyway(&binding.id).await?;
         if pass.binding.paused {
             return pass.leave_paused().await;
         }
@@ -86,6 +87,16 @@ impl Engine {
 
     /// Takes the lease and loads what a run needs.
     pub(super) async fn begin(&self, id: &BindingId) -> Result<Pass<'_>> {
+        let pass = self.begin_anyway(id).await?;
+        if pass.binding.leaving {
+            self.shared.store.release(&self.tenant, &pass.lease).await?;
+            return Err(being_taken_apart(id));
+        }
+        Ok(pass)
+    }
+
+    /// The same for a binding that is on its way out.
+    pub(super) async fn begin_anyway(&self, id: &BindingId) -> Result<Pass<'_>> {
         let store = &self.shared.store;
         let unknown = || Error::new(ErrorKind::NotFound, "no such binding").with("binding", id);
         let binding = store.binding(&self.tenant, id).await?.ok_or_else(unknown)?;
@@ -144,7 +155,8 @@ impl Engine {
 impl Pass<'_> {
     /// Gives the lease back without having done anything.
     pub(super) async fn leave_paused(mut self) -> Result<Report> {
-        self.report.warnings.push("the binding is paused: nothing was done".to_owned());
+        let why = if self.binding.leaving { "being taken apart" } else { "paused" };
+        self.report.warnings.push(format!("the binding is {why}: nothing was done"));
         self.engine.shared.store.release(&self.binding.tenant, &self.lease).await?;
         Ok(self.report)
     }

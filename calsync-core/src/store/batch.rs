@@ -7,6 +7,7 @@
 use super::rows::{
     Entry, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow, StoredRow, Which,
 };
+use crate::audit::AuditEvent;
 use crate::binding::{Binding, BindingState};
 use crate::error::{Error, ErrorKind, Result};
 use crate::host::RecordWrite;
@@ -20,7 +21,7 @@ pub struct Batch {
     /// Whose data.
     pub tenant: Tenant,
     /// The binding that links, observations, marks, outbox, journal and state belong to. Without one, only `records` of the
-    /// groups and `put_binding` may be set.
+    /// groups, `put_binding` and `events` may be set.
     pub binding: Option<BindingId>,
     /// The lease under which this is written; compared by owner and fence.
     pub fence: Option<Lease>,
@@ -55,6 +56,8 @@ pub struct Batch {
     /// Forget the binding: settings, progress, links, observations, marks, outbox, warnings. Journal, runs and plans stay. Done first;
     /// with `put_binding`, whose version counts on, everything else of the transaction starts on clean ground.
     pub drop_binding: bool,
+    /// What is told of it later. Needs no binding.
+    pub events: Vec<AuditEvent>,
     /// Give the lease of `fence` back in the same transaction.
     pub release: bool,
 }
@@ -79,6 +82,7 @@ impl Batch {
             drop_plan: None,
             put_binding: None,
             drop_binding: false,
+            events: Vec::new(),
             release: false,
         }
     }

@@ -3,7 +3,7 @@
 //! A store keeps bindings, observations of both sides, links with their bases, the outbox, leases, runs, plans, the journal,
 //! and calsync's own table of appointments. It is changed in one way only: a [`Batch`] is one transaction. Nothing is
 //! decided here; a store compares versions and fences, and tells what had moved. Apart from all that it keeps the rows of the
-//! vault, each for itself, by compare and swap.
+//! vault, each for itself, by compare and swap, and the events that are told of both.
 //!
 //! The trait is public so that embedders can bring their own database, and unstable until 1.0. The suite in
 //! `conformance` (behind the feature of that name) says whether an implementation keeps the promises.
@@ -23,6 +23,7 @@ pub use rows::{
 };
 pub use sealed::{SealedKind, SealedRow};
 
+use crate::audit::{AuditEvent, Audited};
 use crate::binding::{Binding, BindingState};
 use crate::error::Result;
 use crate::halt::Halt;
@@ -178,6 +179,18 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
         count_max: usize,
     ) -> Result<Vec<JournalEntry>>;
 
+    /// What happened to connections and settings, of one kind or of all, newest first, before the sequence number `before`.
+    async fn audit(
+        &self,
+        tenant: &Tenant,
+        what: Option<Audited>,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<AuditEvent>>;
+
+    /// Forgets the events of a tenant from before this instant; answers how many.
+    async fn forget_audit(&self, tenant: &Tenant, before: DateTime<Utc>) -> Result<u64>;
+
     /// A stored plan.
     async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>>;
 
@@ -235,13 +248,15 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// As [`Store::put_sealed`], but only while each row of `standing` is stored with exactly this version and these sealed
     /// bytes, which is compared in the same transaction: a key cannot be dropped between the look at it and the row that
-    /// it sealed. The new version may be the old one, for a row that says the same under another key.
+    /// it sealed. The new version may be the old one, for a row that says the same under another key. `events` are stored if
+    /// and only if the row is.
     async fn put_sealed_while(
         &self,
         tenant: &Tenant,
         row: &SealedRow,
         expected: Option<u64>,
         standing: &[SealedRow],
+        events: &[AuditEvent],
     ) -> Result<bool>;
 
     /// Removes a row and answers with it. Of several callers exactly one gets it, so that what may be used once is. With

@@ -55,6 +55,7 @@ pub use key::{KEY_ID_BYTES_MAX, KeyId, MasterKey, NewKey, generate};
 pub use provider::{KeyBytes, KeyCallback, KeyEnv, KeyFile, KeyProvider};
 pub use rotate::Rotation;
 
+use crate::audit::AuditEvent;
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::Tenant;
@@ -147,17 +148,40 @@ impl Vault {
         expires: Option<DateTime<Utc>>,
         expected: Option<u64>,
     ) -> Result<bool> {
+        self.put_and_tell(tenant, kind, name, facts, secret, expires, expected, &[]).await
+    }
+
+    /// As [`Vault::put`], and stores these events if and only if the row is stored.
+    ///
+    /// # Errors
+    /// As [`Vault::put`].
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the parts of one row; a struct for them would be named once per call"
+    )]
+    pub async fn put_and_tell(
+        &self,
+        tenant: &Tenant,
+        kind: SealedKind,
+        name: &str,
+        facts: Value,
+        secret: Option<&Secret>,
+        expires: Option<DateTime<Utc>>,
+        expected: Option<u64>,
+        events: &[AuditEvent],
+    ) -> Result<bool> {
         not_a_data_key(kind)?;
         let version = expected.map_or(1, |version| version.saturating_add(1));
         let mut row = SealedRow { kind, name: name.to_owned(), version, expires, facts, sealed: None };
         let Some(secret) = secret else {
-            return self.store.put_sealed(tenant, &row, expected).await;
+            return self.store.put_sealed_while(tenant, &row, expected, &[], events).await;
         };
         let keys = self.keys()?;
         for _ in 0..TRIES_MAX {
             let key = self.current_data_key(tenant, keys).await?;
             row.sealed = Some(keys.seal(tenant, &row, &key, secret)?);
-            if self.store.put_sealed_while(tenant, &row, expected, std::slice::from_ref(&key.row)).await? {
+            let standing = std::slice::from_ref(&key.row);
+            if self.store.put_sealed_while(tenant, &row, expected, standing, events).await? {
                 return Ok(true);
             }
             // Either the row moved, which is the caller's to know, or the key did, which is not.

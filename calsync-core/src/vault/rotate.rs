@@ -348,6 +348,6 @@ impl Vault {
     /// Replaces the first of `standing` by `row`, if all of them are still there unchanged.
     async fn swap(&self, tenant: &Tenant, row: &SealedRow, standing: &[SealedRow]) -> Result<bool> {
         let expected = standing.first().map(|row| row.version);
-        self.store.put_sealed_while(tenant, row, expected, standing).await
+        self.store.put_sealed_while(tenant, row, expected, standing, &[]).await
     }
 }

@@ -169,6 +169,17 @@ CREATE INDEX calsync_sealed_name ON calsync_sealed (kind, name, tenant);
 CREATE INDEX calsync_sealed_tenant ON calsync_sealed (kind, tenant);
 CREATE INDEX calsync_sealed_expires ON calsync_sealed (kind, expires) WHERE expires IS NOT NULL;
 
+-- What happened to connections and settings. `at` is in microseconds since 1970.
+CREATE TABLE calsync_audit (
+  n      INTEGER PRIMARY KEY AUTOINCREMENT,
+  tenant TEXT NOT NULL,
+  what   TEXT NOT NULL,
+  at     INTEGER NOT NULL,
+  body   TEXT NOT NULL
+) STRICT;
+CREATE INDEX calsync_audit_order ON calsync_audit (tenant, n);
+CREATE INDEX calsync_audit_what ON calsync_audit (tenant, what, n);
+
 -- calsync's own table of appointments, for calsync and for the CRM's plain SQL alike: see docs/appointment.md.
 
 CREATE TABLE appointment (

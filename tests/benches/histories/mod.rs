@@ -135,6 +135,7 @@ pub(crate) fn binding(policy: Policy) -> Binding {
         private_detail: Default::default(),
         limits: Default::default(),
         paused: false,
+        leaving: false,
         created: now(),
         version: 1,
     }

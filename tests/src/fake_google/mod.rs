@@ -203,6 +203,11 @@ impl FakeGoogle {
         self.faults.push(fault);
     }
 
+    /// Forgets the faults that were injected and have not been met.
+    pub fn clear_faults(&mut self) {
+        self.faults.clear();
+    }
+
     /// Every request with its answer, oldest first.
     pub fn journal(&self) -> &[JournalEntry] {
         &self.journal

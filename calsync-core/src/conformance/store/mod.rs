@@ -1,5 +1,6 @@
 //! The promises of [`Store`].
 
+mod audit;
 mod commit;
 mod family;
 mod halt;
@@ -42,6 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
         isolation::cases(),
         halt::cases(),
         sealed::cases(),
+        audit::cases(),
     ]
     .into_iter()
     .flatten()
@@ -175,6 +177,7 @@ fn binding(tenant: &Tenant, id: &str, agent: &str) -> Binding {
         private_detail: crate::binding::Detail::BusyOnly,
         limits: Limits::default(),
         paused: false,
+        leaving: false,
         created: START,
         version: 1,
     }

@@ -128,7 +128,7 @@ async fn a_sealed_row_is_taken_only_at_the_expected_version(ground: &Ground) {
 async fn a_sealed_row_is_put_only_while_the_rows_it_rests_on_stand(ground: &Ground) {
     let key = |version, says| row(SealedKind::DataKey, "1", version, says);
     let put_while = async |row: SealedRow, expected, standing: &[SealedRow]| {
-        let put = ground.store.put_sealed_while(&"acme".into(), &row, expected, standing).await;
+        let put = ground.store.put_sealed_while(&"acme".into(), &row, expected, standing, &[]).await;
         put.expect("it is stored or not")
     };
     assert!(!put_while(grant("amy", 1, "no key"), None, &[key(1, "k")]).await, "there is no key");

@@ -6,10 +6,12 @@
 
 use super::kept::{Match, PlanRow, RowState};
 use super::{FORMAT, Plan};
+use crate::audit::{AuditEvent, Audited};
 use crate::engine::Engine;
 use crate::engine::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{BindingId, PlanId, Tenant};
+use crate::store::Batch;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
@@ -42,10 +44,11 @@ pub struct Imported {
 }
 
 impl Plan {
-    /// Writes the plan as JSON lines: a head, then a row a line. Rows that were carried out or replaced are left out.
+    /// Writes the plan as JSON lines: a head, then a row a line. Rows that were carried out or replaced are left out. It is told in
+    /// the history ([`Audited::Exported`]) before the first row is written.
     ///
     /// # Errors
-    /// When the store cannot be read, or `out` not be written.
+    /// When the store cannot be read or told, or `out` not be written.
     pub async fn export(&self, mut out: impl Write) -> Result<()> {
         let head = Head {
             calsync: "plan".to_owned(),
@@ -54,6 +57,11 @@ impl Plan {
             tenant: self.engine.tenant.clone(),
             binding: self.binding.clone(),
         };
+        let engine = &self.engine;
+        let mut batch = Batch::new(engine.tenant.clone());
+        let event = AuditEvent::new(Audited::Exported, self.id.as_str(), engine.shared.clock.now());
+        batch.events.push(event.with(serde_json::json!({"binding": self.binding})));
+        engine.shared.store.commit(batch).await?;
         line(&mut out, &head)?;
         let mut rows = self.rows();
         loop {

@@ -123,7 +123,7 @@ impl Engine {
     /// As [`Engine::open_plan`] and [`Engine::run`].
     pub async fn apply(&self, plan: &Plan) -> Result<Report> {
         let header = self.plan_header(&plan.id).await?;
-        let mut pass = self.begin(&header.binding).await?;
+        let mut pass = self.begin_anyway(&header.binding).await?;
         if pass.binding.paused {
             return pass.leave_paused().await;
         }

@@ -30,6 +30,7 @@ fn binding(id: &str, agent: &str, calendar: &str, subject: &str, paused: bool) -
         detail: new.detail,
         private_detail: new.private_detail,
         limits: new.limits,
+        leaving: false,
         paused,
         created: DateTime::UNIX_EPOCH,
         version: 1,

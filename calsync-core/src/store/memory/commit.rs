@@ -3,6 +3,7 @@
 //! So a transaction that breaks a rule in its last group leaves no trace of the first, without a copy of the tables and
 //! without an undo log. Groups see what earlier groups of the same transaction prepared.
 
+use super::audit;
 use super::tables::{BindingData, Data, TenantData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::{RecordId, RemoteKey, Version};
@@ -13,7 +14,7 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// Applies `batch` at `now`.
-pub(super) fn commit(data: &mut Data, batch: Batch, now: DateTime<Utc>) -> Result<Committed> {
+pub(super) fn commit(data: &mut Data, mut batch: Batch, now: DateTime<Utc>) -> Result<Committed> {
     batch.well_formed()?;
     let nothing = TenantData::default();
     let tenant = data.tenants.get(&batch.tenant).unwrap_or(&nothing);
@@ -22,6 +23,7 @@ pub(super) fn commit(data: &mut Data, batch: Batch, now: DateTime<Utc>) -> Resul
     let ruled = batch.groups.iter().map(|group| staged.group(group, now)).collect::<Result<Vec<_>>>()?;
     let Staged { rows, version, .. } = staged;
     data.version = version;
+    audit::put(data, &batch.tenant, std::mem::take(&mut batch.events));
     let tenant = data.tenants.entry(batch.tenant.clone()).or_default();
     for (number, row) in rows {
         tenant.own.put(number, row);

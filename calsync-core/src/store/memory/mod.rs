@@ -4,6 +4,7 @@
 //! goes. Nothing waits and nothing is random, so that the same calls give the same answers. A handle is cheap to clone and
 //! shows the same data. Commits copy no tables: see `commit`.
 
+mod audit;
 mod commit;
 mod sealed;
 mod snapshot;
@@ -15,6 +16,7 @@ use super::{
     Batch, Committed, Entry, Family, JournalEntry, Lease, Link, LocalMark, PlanHeader, RemoteItem, RunRow,
     SealedKind, SealedRow, Store, StoredRow, WarningPlace, Which,
 };
+use crate::audit::{AuditEvent, Audited};
 use crate::binding::{Binding, BindingState};
 use crate::clock::Clock;
 use crate::error::Result;
@@ -337,6 +339,21 @@ impl Store for MemoryStore {
         }))
     }
 
+    async fn audit(
+        &self,
+        tenant: &Tenant,
+        what: Option<Audited>,
+        before: Option<u64>,
+        count_max: usize,
+    ) -> Result<Vec<AuditEvent>> {
+        Ok(self
+            .tenant(tenant, |tenant| audit::events(tenant, what, before).take(count_max).cloned().collect()))
+    }
+
+    async fn forget_audit(&self, tenant: &Tenant, before: DateTime<Utc>) -> Result<u64> {
+        Ok(audit::forget(&mut self.data(), tenant, before))
+    }
+
     async fn plan(&self, tenant: &Tenant, id: &PlanId) -> Result<Option<PlanHeader>> {
         Ok(self.tenant(tenant, |tenant| tenant.plans.get(id).map(|(header, _)| header.clone())))
     }
@@ -447,8 +464,9 @@ impl Store for MemoryStore {
         row: &SealedRow,
         expected: Option<u64>,
         standing: &[SealedRow],
+        events: &[AuditEvent],
     ) -> Result<bool> {
-        Ok(sealed::put_while(&mut self.data(), tenant, row, expected, standing))
+        Ok(sealed::put_while(&mut self.data(), tenant, row, expected, standing, events))
     }
 
     async fn take_sealed(

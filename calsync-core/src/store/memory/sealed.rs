@@ -1,6 +1,8 @@
 //! The vault's rows: compare, swap and take, each under the one lock.
 
+use super::audit;
 use super::tables::{Data, TenantData};
+use crate::audit::AuditEvent;
 use crate::id::Tenant;
 use crate::store::{SealedKind, SealedRow};
 use chrono::{DateTime, Utc};
@@ -37,10 +39,15 @@ pub(super) fn put_while(
     row: &SealedRow,
     expected: Option<u64>,
     standing: &[SealedRow],
+    events: &[AuditEvent],
 ) -> bool {
     let rows = data.tenants.get(tenant).map(|tenant| &tenant.sealed);
     let stored = |row: &SealedRow| rows.and_then(|rows| rows.get(&row.kind)?.get(&row.name));
-    standing.iter().all(|row| row.stands(stored(row))) && put(data, tenant, row, expected)
+    let done = standing.iter().all(|row| row.stands(stored(row))) && put(data, tenant, row, expected);
+    if done {
+        audit::put(data, tenant, events.iter().cloned());
+    }
+    done
 }
 
 /// Removes a row if the stored version is `expected`, or whichever it is.

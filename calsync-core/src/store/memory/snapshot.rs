@@ -25,6 +25,7 @@ pub(super) fn tenant(tenant: &TenantData) -> Value {
         "own": own.collect::<Vec<_>>(),
         "plans": plans.collect::<Vec<_>>(),
         "sealed": tenant.sealed.values().flat_map(|rows| rows.values()).collect::<Vec<_>>(),
+        "events": tenant.events.values().collect::<Vec<_>>(),
     })
 }
 

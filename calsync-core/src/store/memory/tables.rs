@@ -3,6 +3,7 @@
 //! Tenants and bindings are separate maps, so that nothing of one can be found from another. Every index is kept by the
 //! same two verbs that change the table, and nothing here decides anything.
 
+use crate::audit::AuditEvent;
 use crate::binding::{Binding, BindingState};
 use crate::halt::Halt;
 use crate::hours::Warning;
@@ -55,7 +56,7 @@ impl<K: Ord + Clone, V: Ord + Clone> Index<K, V> {
 pub(super) struct Data {
     /// Versions of calsync's own table, over all tenants.
     pub(super) version: u64,
-    /// Outbox entries, over all tenants.
+    /// Outbox entries and events, over all tenants.
     pub(super) sequence: u64,
     pub(super) halt: Option<Halt>,
     pub(super) tenants: BTreeMap<Tenant, TenantData>,
@@ -71,6 +72,7 @@ pub(super) struct TenantData {
     pub(super) plans: BTreeMap<PlanId, (PlanHeader, BTreeMap<u64, StoredRow>)>,
     pub(super) own: OwnTable,
     pub(super) sealed: BTreeMap<SealedKind, BTreeMap<String, SealedRow>>,
+    pub(super) events: BTreeMap<u64, AuditEvent>,
 }
 
 /// The last lease of a name. It stays when the lease is given back, because the next fence must be larger.
