@@ -15,8 +15,12 @@ mod engine;
 mod grants;
 #[path = "connections/here.rs"]
 mod here;
+#[path = "connections/history.rs"]
+mod history;
 #[path = "connections/invitations.rs"]
 mod invitations;
+#[path = "connections/leave.rs"]
+mod leave;
 #[path = "failures/log.rs"]
 mod log;
 #[path = "connections/office.rs"]

@@ -16,7 +16,7 @@ const ROBOT: &str = "sync@p1.iam.gserviceaccount.com";
 const NUMBER: &str = "104567890123456789012";
 const PEM: &str = include_str!("../data/keys/throwaway_service_account.pem");
 
-fn engine(office: &Office) -> Engine {
+pub(crate) fn engine(office: &Office) -> Engine {
     Engine::builder_shared(office.store.clone())
         .provider_per_tenant("google", office.connections.providers())
         .tenant(office.tenant.clone())

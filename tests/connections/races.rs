@@ -27,7 +27,7 @@ impl Dice {
 }
 
 /// Polls a call so often and drops it then: its process died. `true` where it came to its end before.
-async fn die_after(call: impl Future<Output = calsync_core::Result<()>>, polls: u64) -> bool {
+pub(crate) async fn die_after(call: impl Future<Output = calsync_core::Result<()>>, polls: u64) -> bool {
     let mut left = polls;
     let dies = std::future::poll_fn(|context| {
         if left == 0 {

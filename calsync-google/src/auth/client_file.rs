@@ -8,7 +8,7 @@ use super::file::{TOKEN_URI, Wanted};
 use super::oauth::OAuthClient;
 use calsync_core::{Result, Secret};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Where consent is asked for, as the console writes it into files, and as it is documented.
@@ -60,6 +60,36 @@ impl OAuthClientFile {
     /// As [`OAuthClientFile::from_file`].
     pub fn from_json(text: &str) -> Result<Self> {
         Self::from_bytes(text.as_bytes())
+    }
+
+    /// A client of the type "Web application", as its values stand in the console: id, secret, and the addresses registered with it.
+    ///
+    /// # Errors
+    /// As [`OAuthClientFile::from_file`].
+    pub fn web(
+        id: &str,
+        secret: Secret,
+        redirect_uris: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Result<Self> {
+        let redirect_uris: Vec<String> = redirect_uris.into_iter().map(Into::into).collect();
+        Self::from_values(ClientKind::Web, id, &secret, &redirect_uris)
+    }
+
+    /// A client of the type "Desktop app", as its values stand in the console.
+    ///
+    /// # Errors
+    /// As [`OAuthClientFile::from_file`].
+    pub fn desktop(id: &str, secret: Secret) -> Result<Self> {
+        Self::from_values(ClientKind::Desktop, id, &secret, &[])
+    }
+
+    fn from_values(kind: ClientKind, id: &str, secret: &Secret, redirect_uris: &[String]) -> Result<Self> {
+        let values = [
+            ("client_id", json!(id)),
+            ("client_secret", json!(secret.reveal())),
+            ("redirect_uris", json!(redirect_uris)),
+        ];
+        Self::from_map(kind, values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self> {

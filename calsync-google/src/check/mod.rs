@@ -2,7 +2,8 @@
 //!
 //! [`Check`] takes settings that are not saved yet, such as the text of a key file that was just pasted, asks Google, and says in a
 //! [`CheckReport`] what is missing, who can mend it and what to paste. It writes nothing, neither to the calendar nor to a store; it
-//! keeps nothing; and its report holds no secret. The steps are in [`steps`], always all of them and in the same order.
+//! keeps nothing; and its report holds no secret. [`Connections::check`](crate::connect::Connections::check) makes one of what is saved, and
+//! [`Engine::keep_check`](calsync_core::Engine::keep_check) keeps a report in the history. The steps are in [`steps`], always all of them and in the same order.
 //!
 //! What is asked is in `run.rs`; what an answer means is in `network.rs`, `account.rs` and `calendar.rs`, pure.
 //!
@@ -33,7 +34,7 @@ use account::{Known, Needs, Way};
 use calsync_core::binding::Direction;
 use calsync_core::check::CheckReport;
 use calsync_core::clock::{Clock, Entropy, SystemClock, SystemEntropy};
-use calsync_core::http::{BaseUrl, Transport};
+use calsync_core::http::{BaseUrl, TokenSource, Transport};
 use calsync_core::provider::Effort;
 use calsync_core::{Error, ErrorKind, Result, Secret};
 use std::fmt;
@@ -60,7 +61,16 @@ pub struct Check {
 #[derive(Debug)]
 enum Credential {
     ServiceAccount(Result<ServiceAccountKey>),
-    Grant(Result<Client>, Option<Secret>),
+    Grant(Result<Client>, Option<Given>),
+}
+
+/// What a person granted.
+#[derive(Debug)]
+enum Given {
+    /// A refresh token that is not kept anywhere.
+    Token(Secret),
+    /// A grant that is kept, where a token is got in the same way as for a run.
+    Kept { account: String, scopes: Scopes, tokens: Arc<dyn TokenSource> },
 }
 
 #[derive(Debug)]
@@ -81,7 +91,7 @@ impl Check {
         let number =
             client.id.split('-').next().filter(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()));
         let project = number.map(str::to_owned);
-        Self::new(Credential::Grant(Ok(Client { client, project }), Some(refresh_token)))
+        Self::new(Credential::Grant(Ok(Client { client, project }), Some(Given::Token(refresh_token))))
     }
 
     /// An OAuth client, from the text of its file as it was pasted. Nobody needs to have connected yet; where somebody has,
@@ -92,6 +102,21 @@ impl Check {
             file.map(|file| Client { client: file.client, project: file.project_id }),
             None,
         ))
+    }
+
+    /// A client and a grant that are kept, or why there are none.
+    pub(crate) fn kept(
+        client: Result<(OAuthClient, Option<String>)>,
+        grant: Option<(String, Scopes, Arc<dyn TokenSource>)>,
+    ) -> Self {
+        let client = client.map(|(client, project)| Client { client, project });
+        let given = grant.map(|(account, scopes, tokens)| Given::Kept { account, scopes, tokens });
+        Self::new(Credential::Grant(client, given))
+    }
+
+    /// A service account whose key cannot be had, and why.
+    pub(crate) fn without_key(why: Error) -> Self {
+        Self::new(Credential::ServiceAccount(Err(why)))
     }
 
     fn new(credential: Credential) -> Self {
@@ -116,7 +141,7 @@ impl Check {
     /// The refresh token that somebody granted to the OAuth client. Default: none, and what needs one is skipped.
     pub fn refresh_token(mut self, token: Secret) -> Self {
         if let Credential::Grant(_, grant) = &mut self.credential {
-            *grant = Some(token);
+            *grant = Some(Given::Token(token));
         }
         self
     }

@@ -6,7 +6,7 @@ use super::account::{self, Known, Needs, Probe, ScopeAnswer, Way, scope_answer, 
 use super::calendar::{self, Asked};
 use super::network::{self, Answer, Host};
 use super::steps::*;
-use super::{Check, Credential, WELCOME};
+use super::{Check, Client, Credential, Given, WELCOME};
 use crate::auth::{RefreshTokens, ServiceAccountTokens, StaticToken};
 use crate::call::{
     CalendarHead, GetCalendar, GetCalendarEntry, GetCalendarProperties, ListRooms, encode, pairs,
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use calsync_core::check::{CheckName, CheckReport, Cure, Finding, Outcome, Who};
 use calsync_core::http::{Backoff, BaseUrl, Call, ReqwestTransport, Sender, TokenSource, Transport};
 use calsync_core::provider::Effort;
-use calsync_core::{CalendarId, Error, ErrorKind, Result};
+use calsync_core::{CalendarId, Error, ErrorKind, Result, Secret};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -59,15 +59,9 @@ pub(super) async fn granted(check: &Check, effort: &Effort) -> Result<Scopes> {
             }
         }
         (_, Credential::Grant(Ok(client), Some(grant))) => {
-            let tokens = RefreshTokens::new(
-                client.client.clone(),
-                grant.clone(),
-                look.token_sender(),
-                check.clock.clone(),
-            );
             let unknown =
                 || Error::new(ErrorKind::Protocol, "the answer does not say which scopes are granted");
-            tokens.look(effort).await?.1.ok_or_else(unknown)
+            look.grant(client, grant).await?.1.ok_or_else(unknown)
         }
         _ => Err(Error::new(ErrorKind::Config, "nobody has connected an account yet")
             .cure("Connect one, and check again.")),
@@ -254,9 +248,7 @@ impl Look<'_> {
             Credential::Grant(client, grant) => {
                 let found = match (client, grant) {
                     (Ok(client), Some(grant)) if report.waiting(&[&FILE, &TOKEN_HOST]).is_none() => {
-                        let (client, clock) = (client.client.clone(), self.check.clock.clone());
-                        let tokens = RefreshTokens::new(client, grant.clone(), self.token_sender(), clock);
-                        let (found, took) = self.timed(tokens.look(self.effort)).await;
+                        let (found, took) = self.timed(self.grant(client, grant)).await;
                         let finding = match &found {
                             Ok(_) => Finding::pass(),
                             Err(error) => troubled(error, Way::Grant),
@@ -279,6 +271,19 @@ impl Look<'_> {
                 });
                 report.note(&SCOPES, scopes, None);
                 found.map(|(token, granted)| Tokens { source: Arc::new(StaticToken(token)), granted })
+            }
+        }
+    }
+
+    /// A token of a grant, and the scopes that it has as far as that is said.
+    async fn grant(&self, client: &Client, given: &Given) -> Result<(Secret, Option<Scopes>)> {
+        match given {
+            Given::Token(token) => {
+                let (client, clock) = (client.client.clone(), self.check.clock.clone());
+                RefreshTokens::new(client, token.clone(), self.token_sender(), clock).look(self.effort).await
+            }
+            Given::Kept { account, scopes, tokens } => {
+                Ok((tokens.token(account, self.effort).await?, Some(scopes.clone())))
             }
         }
     }

@@ -14,12 +14,14 @@ use crate::call::token::Refused;
 use crate::invitation::text::Seen;
 use crate::scope::{Feature, Scopes};
 use async_trait::async_trait;
+use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::http::TokenSource;
 use calsync_core::provider::Effort;
 use calsync_core::store::SealedKind;
 use calsync_core::{AgentId, Error, ErrorKind, Result, Secret, Tenant};
 use chrono::TimeDelta;
 use oauth2::url::form_urlencoded;
+use serde_json::json;
 use std::sync::Arc;
 
 /// How long an access token is taken to last whose answer says nothing about it.
@@ -360,9 +362,11 @@ impl Connections {
         for _ in 0..ROUNDS {
             let before = self.shared.store.sealed(tenant, SealedKind::Grant, account).await?;
             let expected = before.as_ref().map(|row| row.version);
-            let again = before.is_some_and(|row| row.sealed.is_some());
-            let facts = to_facts(grant)?;
-            if vault.put(tenant, SealedKind::Grant, account, facts, Some(&secret), None, expected).await? {
+            let before = before.filter(|row| row.sealed.is_some());
+            let again = before.is_some();
+            let events = self.told_of(grant, before.and_then(|row| of_facts(&row.facts).ok()));
+            let (kind, facts, secret) = (SealedKind::Grant, to_facts(grant)?, Some(&secret));
+            if vault.put_and_tell(tenant, kind, account, facts, secret, None, expected, &events).await? {
                 self.forget(tenant);
                 return Ok(again);
             }
@@ -370,6 +374,19 @@ impl Connections {
         Err(Error::new(ErrorKind::StoreBusy, "the grant moved each time it was to be stored")
             .with("account", account)
             .later())
+    }
+
+    /// What the history says of a new grant.
+    fn told_of(&self, grant: &Grant, before: Option<Grant>) -> Vec<AuditEvent> {
+        let event = |what, facts| self.shared.event(what, &grant.account, facts);
+        let facts = json!({"agent": grant.agent, "client_id": grant.client_id, "scopes": grant.scopes});
+        let mut events = vec![event(Audited::Connected, facts)];
+        let scopes = |grant: &Grant| Scopes::parse(&grant.scopes);
+        if let Some(before) = before.filter(|before| scopes(before) != scopes(grant)) {
+            let facts = json!({"before": before.scopes, "now": grant.scopes});
+            events.push(event(Audited::ScopeChanged, facts));
+        }
+        events
     }
 
     async fn account_of(&self, access: &Secret, effort: &Effort) -> Result<String> {

@@ -4,9 +4,11 @@ use super::grant::GrantState;
 use super::{Connections, ROWS_AT_ONCE, moved};
 use crate::auth::{ClientKind, OAuthClient, OAuthClientFile};
 use crate::connect::{Grant, Method};
+use calsync_core::audit::Audited;
 use calsync_core::store::SealedKind;
 use calsync_core::{Error, ErrorKind, Result, Tenant};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The row under which a tenant's client is kept.
 pub(super) const NAME: &str = "google";
@@ -116,9 +118,10 @@ impl Connections {
         let change = self.preview_client(tenant, file).await?;
         let vault = &self.shared.vault;
         let expected = self.version_of(tenant, SealedKind::Client, NAME).await?;
-        let facts = to_facts(&change.after)?;
-        let secret = Some(&file.client.secret);
-        if !vault.put(tenant, SealedKind::Client, NAME, facts, secret, None, expected).await? {
+        let (kind, facts, secret) = (SealedKind::Client, to_facts(&change.after)?, Some(&file.client.secret));
+        let told = json!({"before": change.before.as_ref().map(|before| &before.client_id), "grants_lost": change.grants_lost});
+        let events = [self.shared.event(Audited::CredentialChanged, &change.after.client_id, told)];
+        if !vault.put_and_tell(tenant, kind, NAME, facts, secret, None, expected, &events).await? {
             return Err(moved(
                 "somebody else stored an OAuth client at the same time: nothing of yours was stored",
             ));
@@ -133,9 +136,12 @@ impl Connections {
     /// # Errors
     /// When the store fails.
     pub async fn remove_client(&self, tenant: &Tenant) -> Result<()> {
-        self.shared.vault.take(tenant, SealedKind::Client, NAME, None).await?;
+        let taken = self.shared.vault.take(tenant, SealedKind::Client, NAME, None).await?;
         self.forget(tenant);
-        Ok(())
+        let Some(facts) = taken.map(|row| of_facts::<ClientFacts>(&row.facts)).transpose()? else {
+            return Ok(());
+        };
+        self.tell(tenant, Audited::CredentialChanged, &facts.client_id, json!({"removed": true})).await
     }
 
     /// Which version of a row is stored; it is not opened for that.

@@ -4,8 +4,9 @@ use super::client::of_facts;
 use super::grant::{Grant, GrantState, Tokens};
 use super::{Connections, moved};
 use crate::call::Revoke;
+use calsync_core::audit::Audited;
 use calsync_core::provider::Effort;
-use calsync_core::store::SealedKind;
+use calsync_core::store::{Batch, SealedKind};
 use calsync_core::{Error, Result, Secret, Tenant};
 use chrono::TimeDelta;
 
@@ -28,7 +29,7 @@ pub struct Disconnected {
 
 impl Connections {
     /// Takes an account's grant back at Google, and forgets it. Bindings and links stay: they say that the account has to connect, and
-    /// go on where they were when it does. To take a binding apart as well, see [`Engine::unbind`](calsync_core::Engine::unbind).
+    /// go on where they were when it does. [`Connections::leave`] takes them apart as well, with or without what calsync made.
     ///
     /// All grants that the account gave to this OAuth client end by that, also those that another installation has. Safe to repeat.
     ///
@@ -57,7 +58,9 @@ impl Connections {
             let Some(row) = vault.get(tenant, SealedKind::Grant, account).await? else { return Ok(None) };
             let Some(secret) = row.secret else { return Ok(None) };
             let (ends, version) = (Some(self.shared.clock.now() + STONE), Some(row.version));
-            if vault.put(tenant, SealedKind::Grant, account, row.facts, None, ends, version).await? {
+            let events = [self.shared.event(Audited::Disconnected, account, serde_json::Value::Null)];
+            let kind = SealedKind::Grant;
+            if vault.put_and_tell(tenant, kind, account, row.facts, None, ends, version, &events).await? {
                 self.forget(tenant);
                 return Ok(Some(secret));
             }
@@ -75,8 +78,11 @@ impl Connections {
         for grant in self.grants(tenant).await? {
             all.extend(self.disconnect(tenant, &grant.account, effort).await?);
         }
-        self.shared.vault.forget_tenant(tenant).await?;
+        let rows = self.shared.vault.forget_tenant(tenant).await?;
         self.forget(tenant);
+        if rows > 0 {
+            self.tell(tenant, Audited::Disconnected, "", serde_json::json!({"grants": all.len()})).await?;
+        }
         Ok(all)
     }
 
@@ -96,6 +102,19 @@ impl Connections {
             }
         }
         Ok(failed)
+    }
+
+    /// Tells of what happened to no single row.
+    pub(super) async fn tell(
+        &self,
+        tenant: &Tenant,
+        what: Audited,
+        about: &str,
+        facts: serde_json::Value,
+    ) -> Result<()> {
+        let mut batch = Batch::new(tenant.clone());
+        batch.events.push(self.shared.event(what, about, facts));
+        self.shared.store.commit(batch).await.map(drop)
     }
 
     /// One account's grant.

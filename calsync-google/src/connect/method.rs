@@ -3,9 +3,11 @@
 use super::client::{of_facts, to_facts};
 use super::{Connections, moved};
 use crate::auth::ServiceAccountKey;
+use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::store::SealedKind;
-use calsync_core::{Result, Secret, Tenant};
+use calsync_core::{Error, ErrorKind, Result, Secret, Tenant};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// The row under which the method is kept.
 pub(super) const METHOD: &str = "google/method";
@@ -48,6 +50,13 @@ pub struct ServiceAccountFacts {
     pub scopes: Vec<String>,
 }
 
+/// Who has to upload what.
+pub(super) fn no_key(tenant: &Tenant) -> Error {
+    Error::new(ErrorKind::Config, "there is no service account key yet")
+        .with("tenant", tenant)
+        .cure("The administrator has to upload the JSON key of a service account.")
+}
+
 impl Connections {
     /// How a tenant reaches its calendars; `None` before anybody chose. People's own consents work without a choice.
     ///
@@ -69,9 +78,12 @@ impl Connections {
         if let Method::SharedAccount { account } = &mut method {
             *account = account.trim().to_lowercase();
         }
-        let (vault, facts) = (&self.shared.vault, to_facts(&method)?);
-        let expected = self.version_of(tenant, SealedKind::Setting, METHOD).await?;
-        if !vault.put(tenant, SealedKind::Setting, METHOD, facts, None, None, expected).await? {
+        let before = self.shared.store.sealed(tenant, SealedKind::Setting, METHOD).await?;
+        let (vault, kind, facts) = (&self.shared.vault, SealedKind::Setting, to_facts(&method)?);
+        let expected = before.as_ref().map(|row| row.version);
+        let told = json!({"before": before.map(|row| row.facts), "now": facts});
+        let events = [self.shared.event(Audited::MethodChanged, "google", told)];
+        if !vault.put_and_tell(tenant, kind, METHOD, facts, None, None, expected, &events).await? {
             return Err(moved("somebody else switched the method at the same time"));
         }
         tracing::info!(%tenant, ?method, "method switched");
@@ -98,15 +110,34 @@ impl Connections {
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
         };
         let vault = &self.shared.vault;
-        let expected = self.version_of(tenant, SealedKind::Client, KEY).await?;
-        let stored =
-            vault.put(tenant, SealedKind::Client, KEY, to_facts(&facts)?, Some(key_file), None, expected);
-        if !stored.await? {
+        let before = self.shared.store.sealed(tenant, SealedKind::Client, KEY).await?;
+        let expected = before.as_ref().map(|row| row.version);
+        let before: Option<ServiceAccountFacts> = before.and_then(|row| of_facts(&row.facts).ok());
+        let events = self.told_of_key(&facts, before.as_ref());
+        let (kind, stored) = (SealedKind::Client, to_facts(&facts)?);
+        if !vault.put_and_tell(tenant, kind, KEY, stored, Some(key_file), None, expected, &events).await? {
             return Err(moved("somebody else stored a key at the same time: yours was not stored"));
         }
         tracing::info!(%tenant, account = facts.client_email, "service account key stored");
         self.forget(tenant);
         Ok(facts)
+    }
+
+    /// What the history says of a new key.
+    fn told_of_key(
+        &self,
+        now: &ServiceAccountFacts,
+        before: Option<&ServiceAccountFacts>,
+    ) -> Vec<AuditEvent> {
+        let event = |what, facts| self.shared.event(what, &now.client_email, facts);
+        let of =
+            |facts: &ServiceAccountFacts| json!({"account": facts.client_email, "key": facts.private_key_id});
+        let facts = json!({"before": before.map(of), "now": of(now)});
+        let mut events = vec![event(Audited::CredentialChanged, facts)];
+        if let Some(before) = before.filter(|before| before.scopes != now.scopes) {
+            events.push(event(Audited::ScopeChanged, json!({"before": before.scopes, "now": now.scopes})));
+        }
+        events
     }
 
     /// What is known of a tenant's service account.

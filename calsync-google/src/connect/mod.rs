@@ -49,15 +49,19 @@
 //!   session, redirect URI and client (S5); PKCE (S256) always.
 //! * A refresh happens once, however many workers want it, and a worker that comes late never overwrites or marks what another one
 //!   stored (S7).
+//! * Every connection, end of a grant, change of scopes, of the client or of the method, and every disconnection is told once in the
+//!   history ([`Audited`], S20), without a secret.
 //! * No address of an uploaded file is ever called (S1), no error has more of an answer than its two public words (S9).
 
 mod callback;
+mod check;
 mod client;
 mod consent;
 mod desktop;
 mod disconnect;
 mod grant;
 mod invitation;
+mod leave;
 mod method;
 mod redirect;
 mod tokens;
@@ -69,12 +73,14 @@ pub use desktop::Loopback;
 pub use disconnect::Disconnected;
 pub use grant::{Cause, Grant, GrantState};
 pub use invitation::{InvitationState, Invite, Invited, Opening};
+pub use leave::{Departure, Leaving};
 pub use method::{Method, ServiceAccountFacts};
 pub use redirect::RedirectUri;
 
 use crate::auth::lock;
 use crate::config::Endpoints;
 use crate::provider::Google;
+use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::clock::{Clock, Entropy, SystemClock, SystemEntropy};
 use calsync_core::http::{Backoff, BaseUrl, ReqwestTransport, Sender, Transport};
 use calsync_core::provider::Provider;
@@ -101,6 +107,8 @@ struct Shared {
     store: Arc<dyn Store>,
     vault: Arc<Vault>,
     redirect: Option<RedirectUri>,
+    /// The name under which the engine has what [`Connections::providers`] makes.
+    provider: String,
     /// Where a browser may be sent in the end.
     targets: Vec<String>,
     /// The vendor's own client, for tenants that have none.
@@ -125,6 +133,7 @@ pub struct ConnectionsBuilder {
     store: Arc<dyn Store>,
     vault: Arc<Vault>,
     redirect: Option<String>,
+    provider: String,
     targets: Vec<String>,
     vendor: Option<crate::OAuthClientFile>,
     endpoints: Endpoints,
@@ -140,6 +149,12 @@ impl ConnectionsBuilder {
     /// consents are of desktop clients.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.redirect = Some(uri.into());
+        self
+    }
+
+    /// The name under which the engine has these connections, and bindings name them. Default: `google`.
+    pub fn provider_name(mut self, name: impl Into<String>) -> Self {
+        self.provider = name.into();
         self
     }
 
@@ -203,6 +218,7 @@ impl ConnectionsBuilder {
                 store: self.store,
                 vault: self.vault,
                 redirect: self.redirect.map(RedirectUri::new).transpose()?,
+                provider: self.provider,
                 targets: self.targets,
                 vendor: self.vendor,
                 endpoints: self.endpoints,
@@ -223,6 +239,7 @@ impl Connections {
             store,
             vault,
             redirect: None,
+            provider: "google".to_owned(),
             targets: Vec::new(),
             vendor: None,
             endpoints: Endpoints::default(),
@@ -278,6 +295,11 @@ impl Shared {
     fn sender(&self, base: &BaseUrl) -> Sender {
         Sender::new(base.clone(), self.transport.clone(), self.clock.clone(), self.entropy.clone())
             .with_backoff(self.backoff)
+    }
+
+    /// Something to tell in the history (S20).
+    fn event(&self, what: Audited, about: &str, facts: serde_json::Value) -> AuditEvent {
+        AuditEvent::new(what, about, self.clock.now()).with(facts)
     }
 
     /// What getting tokens needs.

@@ -8,12 +8,13 @@
 
 use super::client::{NAME, of_facts, to_facts, unconfigured};
 use super::grant::{Grant, GrantState, Tokens};
-use super::method::{KEY, METHOD, Method, ServiceAccountFacts};
+use super::method::{KEY, METHOD, Method, ServiceAccountFacts, no_key};
 use crate::auth::oauth::{self, Answered};
 use crate::auth::refusal::{Who, refusal};
 use crate::auth::{OAuthClient, STALE_AHEAD, ServiceAccountKey, ServiceAccountTokens, lock};
 use crate::connect::ClientFacts;
 use async_trait::async_trait;
+use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::clock::{Clock, Entropy, EntropyExt};
 use calsync_core::http::{Sender, TokenSource};
 use calsync_core::provider::Effort;
@@ -21,6 +22,7 @@ use calsync_core::store::{SealedKind, Store};
 use calsync_core::vault::{Opened, Vault};
 use calsync_core::{Error, ErrorKind, Result, Secret, Tenant};
 use chrono::TimeDelta;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -124,11 +126,7 @@ impl TenantTokens {
         {
             return Ok(tokens.clone());
         }
-        let missing = || {
-            Error::new(ErrorKind::Config, "there is no service account key yet")
-                .with("tenant", &self.tenant)
-                .cure("The administrator has to upload the JSON key of a service account.")
-        };
+        let missing = || no_key(&self.tenant);
         let row = self.access.vault.get(&self.tenant, SealedKind::Client, KEY).await?.ok_or_else(missing)?;
         let facts: ServiceAccountFacts = of_facts(&row.facts)?;
         let key = ServiceAccountKey::from_json(row.secret.as_ref().ok_or_else(missing)?.reveal())?;
@@ -267,7 +265,7 @@ impl Access {
                     grant.access_until = Some(now + TimeDelta::from_std(lives).unwrap_or_default());
                     let next =
                         Tokens { refresh: refresh.unwrap_or(tokens.refresh), access: Some(access.clone()) };
-                    if self.put(tenant, account, &grant, &next, version).await? {
+                    if self.put(tenant, account, &grant, &next, version, &[]).await? {
                         return Ok((access, lives));
                     }
                     // Somebody connected again, or disconnected, while this was under way: theirs counts.
@@ -279,7 +277,10 @@ impl Access {
                         continue;
                     }
                     grant.refused = Some(now);
-                    if self.put(tenant, account, &grant, &tokens, again.version).await? {
+                    let told = AuditEvent::new(Audited::RefreshFailed, account, now).with(json!({
+                        "reason": "invalid_grant", "causes": grant.causes(now), "client_id": grant.client_id,
+                    }));
+                    if self.put(tenant, account, &grant, &tokens, again.version, &[told]).await? {
                         tracing::warn!(%tenant, account, "grant refused: this person has to connect again");
                         return Err(ended(&grant, GrantState::Refused, self.clock.now()));
                     }
@@ -341,9 +342,11 @@ impl Access {
         grant: &Grant,
         tokens: &Tokens,
         version: u64,
+        events: &[AuditEvent],
     ) -> Result<bool> {
         let (facts, secret) = (to_facts(grant)?, tokens.seal());
-        self.vault.put(tenant, SealedKind::Grant, account, facts, Some(&secret), None, Some(version)).await
+        let (kind, version) = (SealedKind::Grant, Some(version));
+        self.vault.put_and_tell(tenant, kind, account, facts, Some(&secret), None, version, events).await
     }
 }
 
