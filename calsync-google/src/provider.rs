@@ -28,7 +28,7 @@ use tracing::Instrument;
 /// Google Calendar.
 pub struct Google {
     sender: Sender,
-    /// The service account's address, for errors that a person mends by sharing a calendar with it.
+    /// The account's address, for errors that a person mends by sharing a calendar with it; else that which the tokens know.
     account: Option<String>,
     /// Whether each call is made on behalf of its subject, and not of one account.
     delegated: bool,
@@ -81,7 +81,7 @@ impl Google {
         if let Some(event) = event {
             error = error.with("event", event);
         }
-        match (&self.account, error.kind()) {
+        match (self.account.clone().or_else(|| self.sender.account()), error.kind()) {
             (Some(account), ErrorKind::Forbidden | ErrorKind::NotFound)
                 if !error.context().iter().any(|(name, _)| *name == "account") =>
             {

@@ -1,12 +1,12 @@
 //! One account that everybody shares a calendar with.
 
 use super::office::{AMY, BOB, Office, SESSION, refusal};
-use calsync_core::ErrorKind;
 use calsync_core::provider::{Access, Effort};
+use calsync_core::{Binding, ErrorKind};
 use calsync_google::connect::{Configuration, Consent, Method, Outcome, Refusal};
 use calsync_google::scope::Feature;
 use calsync_google::{CalendarVerdict, How};
-use calsync_testkit::fake_google::{Choice, Role};
+use calsync_testkit::fake_google::{Choice, Fault, FaultKind, Role, Route};
 
 const OFFICE: &str = "office@example.com";
 const EVE: &str = "eve@example.com";
@@ -70,6 +70,24 @@ async fn a_shared_account_connects_once_and_each_agent_s_calendar_is_checked_and
     let checks = google.check_calendars(&agents, &effort).await.unwrap();
     let cure = checks.none_reachable().expect("one outcome, one cure");
     assert!(cure.paste.iter().any(|paste| paste.value == OFFICE), "{cure:?}");
+}
+
+#[tokio::test]
+async fn a_run_that_may_not_says_which_account_the_calendar_has_to_be_shared_with() {
+    let office = Office::new().await;
+    let engine = super::engine::engine(&office);
+    let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    office.connected(BOB).await;
+    let method = Method::SharedAccount { account: BOB.to_owned() };
+    office.connections.set_method(&office.tenant, &method).await.unwrap();
+    let error = engine.run(&binding).await.unwrap_err();
+    assert!(error.context().contains(&("account", BOB.to_owned())), "{error:?}");
+    // With its own grant it is the agent's, and nobody has to share anything.
+    office.connections.set_method(&office.tenant, &Method::PerUser).await.unwrap();
+    office.connected(AMY).await;
+    office.fake().inject(Fault::new(FaultKind::Status { code: 404 }).on(Route::ListEvents).times(9));
+    let error = engine.run(&binding).await.unwrap_err();
+    assert!(error.context().iter().all(|(name, _)| *name != "account"), "{error:?}");
 }
 
 #[tokio::test]

@@ -25,6 +25,12 @@ pub trait TokenSource: fmt::Debug + Send + Sync + 'static {
 
     /// The service refused this token: forget it, unless it was replaced meanwhile.
     fn refused(&self, subject: &str, token: &Secret);
+
+    /// The one account that calendars are shared with, if there is one, as far as it is known without asking: who meets an error mends it
+    /// by sharing a calendar with that. Default: none.
+    fn account(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Sends calls to one API.
@@ -64,6 +70,11 @@ impl Sender {
     /// Where this sends to.
     pub fn base(&self) -> &BaseUrl {
         &self.base
+    }
+
+    /// The one account that acts for everybody, as its tokens know it.
+    pub fn account(&self) -> Option<String> {
+        self.tokens.as_ref()?.account()
     }
 
     /// Sends one call on behalf of `subject`.

@@ -68,6 +68,11 @@ impl ServiceAccountTokens {
         Self { key, scopes, delegated, sender, clock, cache, offset: Mutex::default() }
     }
 
+    /// Its address.
+    pub(crate) fn email(&self) -> &str {
+        self.key.client_email()
+    }
+
     /// Whose token it is, as far as the cache is concerned.
     fn subject<'a>(&self, subject: &'a str) -> Option<&'a str> {
         self.delegated.then_some(subject)

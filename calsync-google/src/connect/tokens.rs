@@ -173,6 +173,16 @@ impl TokenSource for TenantTokens {
         }
     }
 
+    /// That of the method which this process goes by.
+    fn account(&self) -> Option<String> {
+        let memory = lock(&self.memory);
+        match memory.method.as_ref()?.0.as_ref()? {
+            Method::SharedAccount { account } => Some(account.clone()),
+            Method::ServiceAccount { .. } => Some(memory.service_account.as_ref()?.2.email().to_owned()),
+            Method::PerUser => None,
+        }
+    }
+
     fn refused(&self, subject: &str, token: &Secret) {
         let (service_account, accounts) = {
             let memory = lock(&self.memory);
