@@ -71,11 +71,8 @@ mod id;
 pub mod limits;
 pub mod model;
 pub mod plan;
-#[cfg(feature = "planted")]
+#[doc(hidden)]
 pub mod planted;
-#[cfg(not(feature = "planted"))]
-#[allow(unreachable_pub, reason = "public only for the tests that plant faults")]
-mod planted;
 pub mod provider;
 pub mod report;
 pub mod roster;

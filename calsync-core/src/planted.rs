@@ -4,8 +4,9 @@
 //! left out, an edit that forgets its journal. A test plants one, plays a scenario that passes without it, and has to see that
 //! scenario fail at the assertion that says the promise. A promise whose fault nobody notices is a promise that nobody tests.
 //!
-//! Without the feature `planted` there is nothing of this but the function `on`, which is constant, so that the compiler takes
+//! Without the feature `planted` there is nothing of this but the function [`on`], which is constant, so that the compiler takes
 //! the faults out again. The feature is for calsync's own tests; nothing else may turn it on, and `tests/planted/` checks that.
+//! The module is public because calsync's other crates keep promises too; it is no part of what calsync offers.
 //!
 //! A fault holds for the thread that planted it, as long as its guard lives: tests beside it run unharmed. What a store does
 //! on a thread of its own is out of reach.
@@ -139,12 +140,13 @@ faults! {
 }
 
 #[cfg(not(feature = "planted"))]
-pub(crate) use sound::on;
+pub use sound::on;
 
 #[cfg(not(feature = "planted"))]
 mod sound {
     /// Whether this fault is planted: never.
-    pub(crate) const fn on(_: super::Fault) -> bool {
+    #[inline(always)]
+    pub const fn on(_: super::Fault) -> bool {
         false
     }
 
@@ -153,9 +155,7 @@ mod sound {
 }
 
 #[cfg(feature = "planted")]
-pub(crate) use garden::on;
-#[cfg(feature = "planted")]
-pub use garden::{Planted, plant};
+pub use garden::{Planted, on, plant};
 
 #[cfg(feature = "planted")]
 mod garden {
@@ -169,7 +169,7 @@ mod garden {
     }
 
     /// Whether this fault is planted on this thread.
-    pub(crate) fn on(fault: Fault) -> bool {
+    pub fn on(fault: Fault) -> bool {
         let Some((planted, met)) = HERE.get() else { return false };
         if planted == fault {
             HERE.set(Some((planted, met + 1)));
