@@ -33,3 +33,5 @@ mod races;
 mod secrets;
 #[path = "connections/shared_account.rs"]
 mod shared_account;
+#[path = "connections/token_endpoint.rs"]
+mod token_endpoint;

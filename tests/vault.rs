@@ -10,6 +10,8 @@
 mod files;
 #[path = "vault/interrupted.rs"]
 mod interrupted;
+#[path = "vault/seals.rs"]
+mod seals;
 #[path = "vault/together.rs"]
 mod together;
 

@@ -1,7 +1,7 @@
 //! The state of a tenant's configuration, and what another client file does to it.
 
 use super::office::{AMY, BOB, CLIENT, OTHER_CLIENT, Office, REDIRECT, SESSION, clean, web_client};
-use calsync_core::ErrorKind;
+use calsync_core::{Error, ErrorKind};
 use calsync_google::ClientKind;
 use calsync_google::OAuthClientFile;
 use calsync_google::connect::{Configuration, Consent, GrantState};
@@ -68,12 +68,12 @@ async fn a_new_file_of_the_same_client_goes_on() {
 }
 
 #[tokio::test]
-async fn s05_a_file_without_the_redirect_uri_is_refused_with_the_exact_one_to_register() {
+pub(crate) async fn s05_a_file_without_the_redirect_uri_is_refused_with_the_exact_one_to_register() {
     let office = Office::unconfigured();
     let slash = format!("{REDIRECT}/");
-    let error =
-        office.connections.set_client(&office.tenant, &web_client(CLIENT, &[&slash])).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
+    let stored = office.connections.set_client(&office.tenant, &web_client(CLIENT, &[&slash])).await;
+    assert_eq!(stored.as_ref().err().map(Error::kind), Some(ErrorKind::Config), "{stored:?}");
+    let error = stored.unwrap_err();
     let cure = error.cure_text().unwrap();
     assert!(cure.contains(&format!("exactly {REDIRECT} ")) && cure.contains("slash"), "{cure}");
     assert!(office.connections.client_facts(&office.tenant).await.unwrap().is_none(), "nothing was stored");

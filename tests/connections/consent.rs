@@ -1,12 +1,15 @@
 //! A person consents, or does not; and somebody plays tricks with the way back.
 
-use super::office::{AMY, BOB, Office, REDIRECT, SESSION, clean, refusal};
-use calsync_core::ErrorKind;
+use super::office::{AMY, BOB, CLIENT, OTHER_CLIENT, Office, REDIRECT, SESSION, clean, refusal, web_client};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use calsync_core::provider::Effort;
 use calsync_core::store::SealedKind;
+use calsync_core::{Error, ErrorKind};
 use calsync_google::connect::{Consent, Outcome, Refusal};
-use calsync_google::scope::Feature;
+use calsync_google::scope::{CALENDARS_READONLY, EMAIL, EVENTS, Feature, Scopes};
 use calsync_testkit::fake_google::{Choice, Fault, FaultKind, Landing};
+use ring::digest::{SHA256, digest};
 use std::time::Duration;
 
 fn amy() -> Consent {
@@ -43,7 +46,7 @@ async fn an_agent_consents_and_is_connected_with_what_was_granted() {
 }
 
 #[tokio::test]
-async fn s05_every_consent_has_pkce_and_a_state_of_256_bits_that_is_kept_as_a_hash() {
+pub(crate) async fn s05_every_consent_has_pkce_and_a_state_of_256_bits_that_is_kept_as_a_hash() {
     let office = Office::new().await;
     let (one, two) = (office.begin(amy()).await, office.begin(amy()).await);
     assert_eq!(asked(&one.url, "code_challenge_method").as_deref(), Some("S256"));
@@ -59,7 +62,61 @@ async fn s05_every_consent_has_pkce_and_a_state_of_256_bits_that_is_kept_as_a_ha
 }
 
 #[tokio::test]
-async fn s05_a_state_is_good_once() {
+pub(crate) async fn s05_a_code_goes_with_the_verifier_of_its_own_challenge() {
+    let office = Office::new().await;
+    let (page, other) = (office.begin(amy()).await, office.begin(amy()).await);
+    let landing = office.opens(&page, &Choice::of(AMY));
+    office.comes_back(&landing).await;
+    let verifier = asked(&format!("?{}", office.sent_last()), "code_verifier").unwrap_or_default();
+    let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+    assert_eq!(Some(challenge.clone()), asked(&page.url, "code_challenge"), "{verifier}");
+    assert_ne!(Some(challenge), asked(&other.url, "code_challenge"));
+}
+
+#[tokio::test]
+pub(crate) async fn s05_a_consent_that_was_begun_with_another_client_is_refused_before_google_is_asked() {
+    let office = Office::new().await;
+    let page = office.begin(amy()).await;
+    let landing = office.opens(&page, &Choice::of(AMY));
+    let file = web_client(OTHER_CLIENT, &[REDIRECT]);
+    office.connections.set_client(&office.tenant, &file).await.unwrap();
+    let asked_before = office.tokens_asked();
+    assert_eq!(refusal(&office.comes_back(&landing).await), &Refusal::OtherClient);
+    assert_eq!(office.tokens_asked(), asked_before, "Google was asked nothing");
+    assert_eq!(office.connections.grants(&office.tenant).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn s05_a_consent_connects_the_tenant_that_began_it_and_no_other() {
+    let office = Office::new().await;
+    let other = calsync_core::Tenant::from("other");
+    office.connections.set_client(&other, &web_client(CLIENT, &[REDIRECT])).await.unwrap();
+    let page = office.connections.begin(&other, &amy()).await.unwrap();
+    office.begin(amy()).await;
+    let landing = office.opens(&page, &Choice::of(AMY));
+    let Outcome::Connected(connected) = office.comes_back(&landing).await else { panic!("{landing:?}") };
+    assert_eq!(connected.tenant, other);
+    assert_eq!(office.connections.grants(&office.tenant).await.unwrap(), []);
+    assert_eq!(office.connections.grants(&other).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+pub(crate) async fn s10_a_consent_asks_for_the_least_that_is_enough_and_for_who_consents() {
+    let office = Office::new().await;
+    for (features, scopes) in [
+        (&[Feature::WriteEvents][..], &[EVENTS, EMAIL][..]),
+        // Who may write events may read them.
+        (&[Feature::ReadEvents, Feature::WriteEvents], &[EVENTS, EMAIL]),
+        (&[Feature::WriteEvents, Feature::WorkingHours], &[EVENTS, CALENDARS_READONLY, EMAIL]),
+    ] {
+        let page = office.begin(amy().features(features.iter().copied())).await;
+        let scopes: Scopes = scopes.iter().collect();
+        assert_eq!(Scopes::parse(&asked(&page.url, "scope").unwrap()), scopes, "{features:?}");
+    }
+}
+
+#[tokio::test]
+pub(crate) async fn s05_a_state_is_good_once() {
     let office = Office::new().await;
     let page = office.begin(amy()).await;
     let landing = office.opens(&page, &Choice::of(AMY));
@@ -74,7 +131,7 @@ async fn s05_a_state_is_good_once() {
 }
 
 #[tokio::test]
-async fn s05_a_forged_altered_expired_or_foreign_callback_is_refused_and_changes_nothing() {
+pub(crate) async fn s05_a_forged_altered_expired_or_foreign_callback_is_refused_and_changes_nothing() {
     let office = Office::new().await;
     let page = office.begin(amy()).await;
     let landing = office.opens(&page, &Choice::of(AMY));
@@ -83,32 +140,38 @@ async fn s05_a_forged_altered_expired_or_foreign_callback_is_refused_and_changes
     let back = async |url: &str, session: &str| {
         let outcome = office.connections.finish(url, session, &Effort::default()).await.unwrap();
         clean(&format!("{outcome:?}"));
-        refusal(&outcome).clone()
+        match outcome {
+            Outcome::NotConnected { refusal, .. } => Some(refusal),
+            Outcome::Connected(_) => None,
+        }
     };
     let state = asked(&url, "state").unwrap();
     let other = if state.starts_with('A') { "B" } else { "A" };
     let altered = url.replace(&state, &format!("{other}{}", &state[1..]));
-    assert_eq!(back(&altered, SESSION).await, Refusal::Unknown);
-    assert_eq!(back(&url, "session-of-eve").await, Refusal::OtherSession);
-    assert_eq!(back(&url, "").await, Refusal::OtherSession);
-    assert_eq!(back(&format!("{url}&state={state}"), SESSION).await, Refusal::Altered);
-    assert_eq!(back(&format!("{url}&code=another"), SESSION).await, Refusal::Altered);
-    assert_eq!(back(&format!("{url}&error=access_denied"), SESSION).await, Refusal::Altered);
-    assert_eq!(back(&format!("?state={state}"), SESSION).await, Refusal::Altered);
-    assert_eq!(back("?code=4/0x", SESSION).await, Refusal::Altered);
-    assert_eq!(back("", SESSION).await, Refusal::Altered);
-    assert_eq!(back(&format!("?state={state}&code={}", "x".repeat(20_000)), SESSION).await, Refusal::Altered);
+    assert_eq!(back(&altered, SESSION).await, Some(Refusal::Unknown));
+    assert_eq!(back(&url, "session-of-eve").await, Some(Refusal::OtherSession));
+    assert_eq!(back(&url, "").await, Some(Refusal::OtherSession));
+    assert_eq!(back(&format!("{url}&state={state}"), SESSION).await, Some(Refusal::Altered));
+    assert_eq!(back(&format!("{url}&code=another"), SESSION).await, Some(Refusal::Altered));
+    assert_eq!(back(&format!("{url}&error=access_denied"), SESSION).await, Some(Refusal::Altered));
+    assert_eq!(back(&format!("?state={state}"), SESSION).await, Some(Refusal::Altered));
+    assert_eq!(back("?code=4/0x", SESSION).await, Some(Refusal::Altered));
+    assert_eq!(back("", SESSION).await, Some(Refusal::Altered));
+    assert_eq!(
+        back(&format!("?state={state}&code={}", "x".repeat(20_000)), SESSION).await,
+        Some(Refusal::Altered)
+    );
     assert_eq!(office.tokens_asked(), asked_before, "Google was asked nothing");
     assert_eq!(office.connections.grants(&office.tenant).await.unwrap(), []);
     office.clock.advance(Duration::from_secs(600));
-    assert_eq!(back(&url, SESSION).await, Refusal::Expired);
+    assert_eq!(back(&url, SESSION).await, Some(Refusal::Expired));
     assert_eq!(office.tokens_asked(), asked_before);
     // None of that has used up the next one.
     office.connected(AMY).await;
 }
 
 #[tokio::test]
-async fn s06_nothing_is_stored_when_another_account_consents() {
+pub(crate) async fn s06_nothing_is_stored_when_another_account_consents() {
     let office = Office::new().await;
     office.connected(BOB).await;
     let before = office.connections.grants(&office.tenant).await.unwrap();
@@ -124,7 +187,7 @@ async fn s06_nothing_is_stored_when_another_account_consents() {
 }
 
 #[tokio::test]
-async fn a_box_that_was_left_unticked_is_named_and_what_can_be_done_without_it_goes_on() {
+pub(crate) async fn a_box_that_was_left_unticked_is_named_and_what_can_be_done_without_it_goes_on() {
     let office = Office::new().await;
     let both = || amy().features([Feature::WriteEvents, Feature::WorkingHours]);
     let outcome = office.consents(both(), &Choice::of(AMY).untick(&["calendar.events"])).await;
@@ -192,13 +255,13 @@ async fn refusals_of_google_s_are_told_apart() {
 }
 
 #[tokio::test]
-async fn a_browser_is_sent_to_allowed_targets_only() {
+pub(crate) async fn s05_a_browser_is_sent_to_allowed_targets_only() {
     let office = Office::new().await;
     let begin = async |target: &str| office.connections.begin(&office.tenant, &amy().return_to(target)).await;
     assert!(begin("/app/settings").await.is_ok());
-    let error = begin("https://evil.example/").await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config);
-    assert!(error.to_string().contains("https://evil.example/"));
+    let begun = begin("https://evil.example/").await;
+    assert_eq!(begun.as_ref().err().map(Error::kind), Some(ErrorKind::Config), "{begun:?}");
+    assert!(begun.unwrap_err().to_string().contains("https://evil.example/"));
 }
 
 #[tokio::test]

@@ -3,8 +3,9 @@
 use super::office::{AMY, BOB, Office, clean};
 use calsync_core::ErrorKind;
 use calsync_core::provider::{Effort, Provider, Target};
+use calsync_core::store::SealedKind;
 use calsync_google::connect::{Cause, Configuration, GrantState};
-use calsync_testkit::fake_google::{Fault, FaultKind, Route};
+use calsync_testkit::fake_google::{Fault, FaultKind, JournalEntry, Route};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,20 +55,25 @@ async fn a_token_that_google_does_not_accept_any_more_is_replaced_once() {
 }
 
 #[tokio::test]
-async fn a_rotated_refresh_token_is_stored_before_it_is_needed() {
-    let office = Office::new().await;
-    office.fake().behaviour_mut().rotate_refresh_tokens = true;
-    office.connected(AMY).await;
-    for n in 0..5 {
-        office.clock.advance(HOUR);
-        // Each time another process: what it finds in the store has to be the newest.
-        let provider = office.worker(20 + n).build().unwrap().providers()(&office.tenant).unwrap();
-        ask(&*provider, AMY).await.unwrap();
+pub(crate) async fn a_rotated_refresh_token_is_stored_before_it_is_needed() {
+    // A server that refuses the old one once the new one was used, and one that refuses it at once.
+    for at_once in [false, true] {
+        let office = Office::new().await;
+        office.fake().behaviour_mut().rotate_refresh_tokens = true;
+        office.fake().behaviour_mut().rotation_ends_at_once = at_once;
+        office.connected(AMY).await;
+        for n in 0..5 {
+            office.clock.advance(HOUR);
+            // Each time another process: what it finds in the store has to be the newest.
+            let provider = office.worker(20 + n).build().unwrap().providers()(&office.tenant).unwrap();
+            let asked = ask(&*provider, AMY).await;
+            assert!(asked.is_ok(), "process {n} finds an old one: {asked:?}");
+        }
     }
 }
 
 #[tokio::test]
-async fn g30_a_grant_that_ended_is_remembered_and_the_seven_day_rule_comes_first() {
+pub(crate) async fn g30_a_grant_that_ended_is_remembered_and_the_seven_day_rule_comes_first() {
     let office = Office::new().await;
     {
         let mut fake = office.fake();
@@ -126,7 +132,7 @@ async fn what_passes_by_itself_ends_no_grant() {
 }
 
 #[tokio::test]
-async fn a_grant_is_taken_back_at_google_and_forgotten_here() {
+pub(crate) async fn a_grant_is_taken_back_at_google_and_forgotten_here() {
     let office = Office::new().await;
     office.connected(AMY).await;
     office.connected(BOB).await;
@@ -139,6 +145,8 @@ async fn a_grant_is_taken_back_at_google_and_forgotten_here() {
         .unwrap()
         .unwrap();
     assert!(done.revoked.unwrap());
+    let told = |entry: &JournalEntry| entry.route == Route::Revoke && entry.status == 200;
+    assert_eq!(office.fake().journal().iter().filter(|entry| told(entry)).count(), 1, "Google was told");
     let error = ask(&*provider, AMY).await.unwrap_err();
     assert!(error.message().contains("has not connected") && error.cure_text().is_some(), "{error}");
     ask(&*provider, BOB).await.unwrap();
@@ -148,16 +156,19 @@ async fn a_grant_is_taken_back_at_google_and_forgotten_here() {
     let done = office.connections.disconnect(&office.tenant, BOB, &Effort::default()).await.unwrap().unwrap();
     assert!(!done.revoked.unwrap());
     office.connected(AMY).await;
+    ask(&*provider, AMY).await.unwrap();
     for _ in 0..20 {
         office.fake().inject(Fault::new(FaultKind::Status { code: 503 }).on(Route::Revoke));
     }
     let done = office.connections.disconnect(&office.tenant, AMY, &Effort::default()).await.unwrap().unwrap();
     assert!(done.revoked.is_err());
+    let asked = ask(&*provider, AMY).await;
+    assert!(asked.is_err(), "Google would still have it, and nobody here has: {asked:?}");
     assert_eq!(office.connections.grants(&office.tenant).await.unwrap(), []);
 }
 
 #[tokio::test]
-async fn s11_a_tenant_that_leaves_takes_everything_along_and_nothing_of_others() {
+pub(crate) async fn s11_a_tenant_that_leaves_takes_everything_along_and_nothing_of_others() {
     let office = Office::new().await;
     office.connected(AMY).await;
     let other = calsync_core::Tenant::from("other");
@@ -172,6 +183,10 @@ async fn s11_a_tenant_that_leaves_takes_everything_along_and_nothing_of_others()
             office.connections.configuration(&office.tenant).await.unwrap(),
             Configuration::Unconfigured { .. }
         ));
+    }
+    for kind in SealedKind::ALL {
+        let left = office.store.sealed_rows(&office.tenant, kind, None, 10).await.unwrap();
+        assert_eq!(left, [], "keys and all");
     }
     assert_eq!(office.connections.configuration(&other).await.unwrap(), Configuration::Configured);
 }

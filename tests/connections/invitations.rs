@@ -25,7 +25,7 @@ async fn state(office: &Office, invited: &Invited) -> InvitationState {
 }
 
 #[tokio::test]
-async fn an_agent_connects_by_a_mailed_link_which_works_once() {
+pub(crate) async fn an_agent_connects_by_a_mailed_link_which_works_once() {
     let office = Office::new().await;
     let invited = invited(&office, "Amy@Example.com").await;
     assert_eq!((invited.address.as_str(), invited.replaced, invited.warnings.len()), (AMY, 0, 0));
@@ -80,7 +80,7 @@ async fn a_link_is_used_up_by_nothing_but_a_connection() {
 }
 
 #[tokio::test]
-async fn a_newer_link_or_another_address_ends_the_older_ones_even_on_google_s_page() {
+pub(crate) async fn a_newer_link_or_another_address_ends_the_older_ones_even_on_google_s_page() {
     let office = Office::new().await;
     let first = invited(&office, AMY).await;
     let page = opened(&office, &first).await;
@@ -103,7 +103,7 @@ async fn a_newer_link_or_another_address_ends_the_older_ones_even_on_google_s_pa
 }
 
 #[tokio::test]
-async fn a_link_ends_in_time_and_one_that_was_altered_by_one_character_is_none() {
+pub(crate) async fn a_link_ends_in_time_and_one_that_was_altered_by_one_character_is_none() {
     let office = Office::new().await;
     let invited = invited(&office, AMY).await;
     let token = invited.token.reveal().to_owned();

@@ -32,6 +32,10 @@ const BASE: &str = "http://127.0.0.1:1";
 pub(crate) struct Wire {
     fake: FakeTransport,
     answer: Mutex<Answer>,
+    /// What the token endpoint answers in Google's place.
+    instead: Mutex<Option<(u16, &'static str)>>,
+    /// What the token endpoint was sent.
+    sent: Mutex<Vec<Bytes>>,
 }
 
 /// What becomes of the next answer of the token endpoint.
@@ -56,6 +60,16 @@ impl Transport for Wire {
         // Others get a turn while a request is on its way.
         tokio::task::yield_now().await;
         let token = request.uri().path().ends_with("/token");
+        if token {
+            self.sent.lock().unwrap().push(request.body().clone());
+        }
+        let instead = self.instead.lock().unwrap().filter(|_| token);
+        if let Some((status, body)) = instead {
+            return Ok(http::Response::builder()
+                .status(status)
+                .body(Bytes::from_static(body.as_bytes()))
+                .unwrap());
+        }
         let answer = self.fake.send(request).await;
         if token && *self.answer.lock().unwrap() == Answer::IsHeld {
             *self.answer.lock().unwrap() = Answer::OnItsWay;
@@ -135,7 +149,12 @@ impl Office {
         for id in [CLIENT, OTHER_CLIENT] {
             fake.oauth_client(id, "client-canary").redirect_uris = vec![REDIRECT.to_owned()];
         }
-        let wire = Arc::new(Wire { fake: FakeTransport::new(fake, clock.clone()), answer: Mutex::default() });
+        let wire = Arc::new(Wire {
+            fake: FakeTransport::new(fake, clock.clone()),
+            answer: Mutex::default(),
+            instead: Mutex::default(),
+            sent: Mutex::default(),
+        });
         let mut office = Self {
             connections: worker(&clock, &wire, &store, 1).build().unwrap(),
             clock,
@@ -179,6 +198,17 @@ impl Office {
 
     pub(crate) fn let_arrive(&self) {
         *self.wire.answer.lock().unwrap() = Answer::Arrives;
+    }
+
+    /// The token endpoint answers this, whatever it is asked; with `None` it is Google's again.
+    pub(crate) fn token_endpoint_says(&self, answer: Option<(u16, &'static str)>) {
+        *self.wire.instead.lock().unwrap() = answer;
+    }
+
+    /// What the token endpoint was sent last.
+    pub(crate) fn sent_last(&self) -> String {
+        let sent = self.wire.sent.lock().unwrap();
+        String::from_utf8(sent.last().expect("it was asked").to_vec()).unwrap()
     }
 
     /// How often the token endpoint was asked.

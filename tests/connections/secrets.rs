@@ -3,7 +3,7 @@
 use super::log::Log;
 use super::office::{AMY, BOB, CLIENT, OTHER_CLIENT, Office, REDIRECT, SESSION, web_client};
 use calsync_core::provider::{Effort, Target};
-use calsync_core::{ErrorKind, Secret};
+use calsync_core::{ErrorKind, Result, Secret};
 use calsync_google::OAuthClientFile;
 use calsync_google::connect::{Consent, Invite, Opening};
 use calsync_testkit::fake_google::{Choice, Fault, FaultKind, Landing, Route};
@@ -14,7 +14,7 @@ use std::time::Duration;
 const PEM: &str = include_str!("../data/keys/throwaway_service_account.pem");
 
 #[tokio::test]
-async fn s09_no_token_code_state_session_or_link_is_logged_or_printed() {
+pub(crate) async fn s09_no_token_code_state_session_or_link_is_logged_or_printed() {
     let log = Log::default();
     // With a single one, tracing takes it for every thread's, and other threads have none.
     let _second = tracing::Dispatch::new(Log::default());
@@ -73,24 +73,36 @@ async fn s09_no_token_code_state_session_or_link_is_logged_or_printed() {
     }
 }
 
+/// Whether a file was refused for this field's sake.
+fn refused_for<T>(field: &str, taken: &Result<T>) -> bool {
+    taken.as_ref().is_err_and(|e| e.kind() == ErrorKind::Config && e.message().contains(field))
+}
+
 #[tokio::test]
-async fn s01_an_upload_that_names_another_endpoint_is_refused_and_nobody_listens_to_anything() {
+pub(crate) async fn s01_an_upload_that_names_another_endpoint_is_refused_and_nobody_listens_to_anything() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let here = format!("http://{}/token", listener.local_addr().unwrap());
     let office = Office::unconfigured();
-    for (name, there) in [("token_uri", here.clone()), ("auth_uri", here.clone())] {
+    for field in ["token_uri", "auth_uri"] {
         let mut file = json!({"web": {"client_id": CLIENT, "client_secret": "client-canary", "redirect_uris": [REDIRECT]}});
-        file["web"][name] = json!(there);
-        let error = OAuthClientFile::from_json(&file.to_string()).unwrap_err();
-        assert!(error.kind() == ErrorKind::Config && error.message().contains(name), "{error}");
+        file["web"][field] = json!(here);
+        let read = OAuthClientFile::from_json(&file.to_string());
+        assert!(refused_for(field, &read), "a client's {field}: {read:?}");
     }
-    let key = json!({
-        "type": "service_account", "project_id": "p1", "private_key_id": "k1", "private_key": PEM, "client_id": "1",
-        "client_email": "sync@p1.iam.gserviceaccount.com", "token_uri": here,
-    });
-    let key = Secret::new(key.to_string());
-    let error = office.connections.set_service_account(&office.tenant, &key, &["x"]).await.unwrap_err();
-    assert!(error.kind() == ErrorKind::Config && error.message().contains("token_uri"), "{error}");
+    for (field, says, blamed) in [
+        ("token_uri", here.as_str(), "token_uri"),
+        ("universe_domain", "evil.example", "universe_domain"),
+        ("type", "external_account", "external_account"),
+    ] {
+        let mut key = json!({
+            "type": "service_account", "project_id": "p1", "private_key_id": "k1", "private_key": PEM, "client_id": "1",
+            "client_email": "sync@p1.iam.gserviceaccount.com", "token_uri": "https://oauth2.googleapis.com/token",
+        });
+        key[field] = json!(says);
+        let key = Secret::new(key.to_string());
+        let stored = office.connections.set_service_account(&office.tenant, &key, &["x"]).await;
+        assert!(refused_for(blamed, &stored), "a key's {field}: {stored:?}");
+    }
     assert_eq!(office.connections.service_account(&office.tenant).await.unwrap(), None);
     let heard = tokio::select! {
         biased;

@@ -97,7 +97,7 @@ async fn s08_a_rotation_of_the_master_key_that_is_interrupted_anywhere_ends_when
 }
 
 #[tokio::test]
-async fn s08_a_rotation_of_a_data_key_that_is_interrupted_anywhere_ends_when_it_is_called_again() {
+pub(crate) async fn s08_a_rotation_of_a_data_key_that_is_interrupted_anywhere_ends_when_it_is_called_again() {
     let job = async |vault: Vault| {
         let rotation = vault.rotate_data(&"acme".into(), false).await?;
         assert!(rotation.finished(), "{rotation:?}");
@@ -116,7 +116,7 @@ async fn s08_a_rotation_of_a_data_key_that_is_interrupted_anywhere_ends_when_it_
 }
 
 #[tokio::test]
-async fn s11_forgetting_that_is_interrupted_anywhere_ends_when_it_is_called_again() {
+pub(crate) async fn s11_forgetting_that_is_interrupted_anywhere_ends_when_it_is_called_again() {
     for carried_out in [false, true] {
         for call in 0.. {
             let store = settled().await;
