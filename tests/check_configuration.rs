@@ -9,7 +9,12 @@ mod calendars;
 mod counter;
 #[path = "check/grants.rs"]
 mod grants;
+#[macro_use]
+#[path = "planted/judge.rs"]
+mod judge;
 #[path = "check/network.rs"]
 mod network;
+#[path = "planted/check_configuration.rs"]
+mod planted;
 #[path = "check/service_accounts.rs"]
 mod service_accounts;

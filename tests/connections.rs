@@ -19,6 +19,9 @@ mod here;
 mod history;
 #[path = "connections/invitations.rs"]
 mod invitations;
+#[macro_use]
+#[path = "planted/judge.rs"]
+mod judge;
 #[path = "connections/leave.rs"]
 mod leave;
 #[path = "failures/log.rs"]
@@ -27,6 +30,8 @@ mod log;
 mod office;
 #[path = "connections/on_disk.rs"]
 mod on_disk;
+#[path = "planted/connections.rs"]
+mod planted;
 #[path = "connections/races.rs"]
 mod races;
 #[path = "connections/secrets.rs"]

@@ -27,6 +27,9 @@ mod guests;
 mod guests_out;
 #[path = "failures/hours.rs"]
 mod hours;
+#[macro_use]
+#[path = "planted/judge.rs"]
+mod judge;
 #[path = "failures/kinds.rs"]
 mod kinds;
 #[path = "failures/leases.rs"]
@@ -43,8 +46,12 @@ mod moments;
 mod own_table;
 #[path = "failures/own_tables.rs"]
 mod own_tables;
-#[path = "planted/mod.rs"]
+#[path = "planted/failures.rs"]
 mod planted;
+#[path = "planted/all.rs"]
+mod planted_all;
+#[path = "planted/histories.rs"]
+mod planted_histories;
 #[path = "failures/privacy.rs"]
 mod privacy;
 #[path = "failures/recovery.rs"]

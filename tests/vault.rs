@@ -10,6 +10,11 @@
 mod files;
 #[path = "vault/interrupted.rs"]
 mod interrupted;
+#[macro_use]
+#[path = "planted/judge.rs"]
+mod judge;
+#[path = "planted/vault.rs"]
+mod planted;
 #[path = "vault/seals.rs"]
 mod seals;
 #[path = "vault/together.rs"]

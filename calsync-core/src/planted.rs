@@ -137,6 +137,118 @@ faults! {
     MovedGroundApplied: "plan",
     /// The kill switch is not looked at.
     HaltIgnored: "halt",
+    /// A service account's key that names another token endpoint is taken.
+    KeyOfAnotherEndpoint: "S1",
+    /// A service account's key of another universe is taken.
+    KeyOfAnotherUniverse: "S1",
+    /// An OAuth client's file that names another token endpoint is taken.
+    ClientOfAnotherEndpoint: "S1",
+    /// A redirect is followed, and what was sent goes along.
+    RedirectFollowed: "S3",
+    /// A state that came back is read and not used up.
+    StateNotUsedUp: "S5",
+    /// Of several who take a row at once each gets it.
+    TakenByMany: "S5",
+    /// A state is good in any browser session.
+    SessionNotCompared: "S5",
+    /// A state is good for ever.
+    StateNeverEnds: "S5",
+    /// A state is kept as it is.
+    StateInTheClear: "S5",
+    /// A consent that was begun with one OAuth client is finished with another.
+    ClientNotCompared: "S5",
+    /// Consent is asked for without a challenge.
+    ChallengeNotSent: "S5",
+    /// A code is exchanged without its verifier.
+    VerifierNotSent: "S5",
+    /// A redirect URI need not be one of the OAuth client's.
+    RedirectNotCompared: "S5",
+    /// A browser is sent back to wherever is asked for.
+    TargetNotCompared: "S5",
+    /// Whoever consents is taken for the expected person.
+    AccountNotCompared: "S6",
+    /// Whoever wants a token in one process asks for one of their own.
+    NobodyWaits: "S7",
+    /// A grant is refreshed without a lease.
+    RefreshedUnleased: "S7",
+    /// A grant that was refused is marked without reading it again.
+    MarkedUnread: "S7",
+    /// A grant that was refused is asked for again and again.
+    RefusalNotKept: "S7",
+    /// The version of a sealed row is not compared when it is put.
+    VersionNotCompared: "S7",
+    /// A rotation counts as a write of each row.
+    RotationIsAWrite: "S7",
+    /// A refreshed token is stored over whatever is there by then.
+    RefreshOverwrites: "S7",
+    /// A refreshed token is used before it is stored.
+    UsedUnstored: "S7",
+    /// A new refresh token does not take the old one's place.
+    OldTokenKept: "S7",
+    /// A grant that was taken back counts its versions from one again.
+    VersionsBeginAgain: "S7",
+    /// A secret is stored as it is.
+    NotEncrypted: "S8",
+    /// Every seal has the same nonce.
+    NonceRepeated: "S8",
+    /// A seal fits any tenant.
+    FitsAnyTenant: "S8",
+    /// A seal fits any kind of row.
+    FitsAnyKind: "S8",
+    /// A seal fits any name.
+    FitsAnyName: "S8",
+    /// A seal fits any version of its row.
+    FitsAnyVersion: "S8",
+    /// Without a master key a row is kept without its secret, and nobody is told.
+    SecretLostUntold: "S8",
+    /// A row is put whether or not the key that sealed it still stands.
+    KeyMayBeGone: "S8",
+    /// A data key that is on its way out still seals.
+    OldKeyNotRetired: "S8",
+    /// A rotation drops keys that are still needed.
+    NeededKeyDropped: "S8",
+    /// A rotation that was interrupted counts as done.
+    InterruptedIsDone: "S8",
+    /// A rotation counts as finished although rows could not be opened.
+    FailureIsFinished: "S8",
+    /// A data key counts as wrapped by the current master key, whichever wrapped it.
+    MasterNotCompared: "S8",
+    /// A dry run writes.
+    DryRunWrites: "S8",
+    /// A secret prints.
+    SecretPrinted: "S9",
+    /// An answer that makes no sense is quoted.
+    AnswerQuoted: "S9",
+    /// What a refusal echoes is quoted.
+    EchoQuoted: "S9",
+    /// A scope that was not granted counts as granted.
+    MissingIsGranted: "S10",
+    /// Consent is asked for scopes that open more than is needed.
+    WiderIsAsked: "S10",
+    /// Of what is granted all is asked for, needed or not.
+    SpareIsAsked: "S10",
+    /// What is granted for nothing is not told.
+    SpareUntold: "S10",
+    /// Who disconnects leaves their tokens behind.
+    TokensLeft: "S11",
+    /// A grant is forgotten here and stays at the provider.
+    NotRevoked: "S11",
+    /// What is in memory outlives a grant that was taken back.
+    StillRemembered: "S11",
+    /// A tenant that leaves takes its grants along and nothing else.
+    TenantNotForgotten: "S11",
+    /// A tenant that is forgotten leaves its data keys behind.
+    DataKeyLeft: "S11",
+    /// An invitation that has connected somebody works again.
+    LinkWorksTwice: "invitation",
+    /// An invitation works beside a newer one.
+    OlderLinkWorks: "invitation",
+    /// An invitation works for ever.
+    LinkNeverEnds: "invitation",
+    /// An invitation is not looked at again when the browser comes back.
+    LinkNotReadAgain: "invitation",
+    /// The signature of an invitation is not compared.
+    SignatureNotCompared: "invitation",
 }
 
 #[cfg(not(feature = "planted"))]

@@ -3,6 +3,7 @@
 //! [`Secret`] has no `Display` and no `Serialize`, its `Debug` says `[redacted]`, its memory is wiped when it is dropped, and
 //! reading it is spelled [`Secret::reveal`], so that every place that does is easy to find.
 
+use crate::planted::{self, Fault};
 use secrecy::{ExposeSecret, SecretString};
 use std::fmt;
 
@@ -24,7 +25,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
+        f.write_str(if planted::on(Fault::SecretPrinted) { self.reveal() } else { "[redacted]" })
     }
 }
 

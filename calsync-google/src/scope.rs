@@ -13,6 +13,7 @@
 //! Sets are compared as sets. Google returns a granted list in its own order, `email` and `profile` in their long form, `openid` added,
 //! and with earlier grants beside it. Nothing here asks Google.
 
+use calsync_core::planted::{self, Fault};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::cmp::Reverse;
@@ -214,7 +215,9 @@ impl Scopes {
     /// The least that is enough for these features. A scope whose feature another one carries along is left out: who may write
     /// events may read them.
     pub fn smallest_for(features: &[Feature]) -> Self {
-        let mut scopes: Self = features.iter().map(|feature| feature.smallest()).collect();
+        let wider = |feature: &Feature| feature.any_of().last().filter(|_| planted::on(Fault::WiderIsAsked));
+        let asked = |feature: &Feature| wider(feature).copied().unwrap_or(feature.smallest());
+        let mut scopes: Self = features.iter().map(asked).collect();
         for spare in scopes.spare(features) {
             scopes.0.remove(&spare);
         }
@@ -235,7 +238,8 @@ impl Scopes {
     pub fn missing(&self, features: &[Feature]) -> Vec<Feature> {
         let mut missing = Vec::new();
         for &feature in features {
-            if !self.covers(feature) && !missing.contains(&feature) {
+            let covered = self.covers(feature) || planted::on(Fault::MissingIsGranted);
+            if !covered && !missing.contains(&feature) {
                 missing.push(feature);
             }
         }

@@ -4,7 +4,7 @@
 //! are healed by the next run before the oracle looks, and some need a moment that hardly ever comes. Those are what the
 //! directed tests of the table are for.
 
-use super::on_all_processors;
+use crate::judge::on_all_processors;
 use calsync_core::planted::{Fault, plant};
 use calsync_testkit::sim::{Violation, WorldSettings, run_history};
 use std::panic::catch_unwind;

@@ -47,8 +47,8 @@ async fn settled() -> MemoryStore {
 async fn readable(vault: &Vault, at: &str) {
     for tenant in ["acme", "globex"] {
         for name in ["amy", "bob", "zoe"] {
-            let found = got(vault, tenant, name).await.unwrap_or_else(|error| panic!("{at}: {error}"));
-            assert_eq!(found, format!("{tenant} {name}"), "{at}");
+            let found = got(vault, tenant, name).await;
+            assert_eq!(found.as_deref().ok(), Some(&*format!("{tenant} {name}")), "{at}: {found:?}");
         }
     }
 }
@@ -80,7 +80,8 @@ async fn interrupt(job: impl AsyncFn(Vault) -> Result<()>, check: impl AsyncFn(&
 }
 
 #[tokio::test]
-async fn s08_a_rotation_of_the_master_key_that_is_interrupted_anywhere_ends_when_it_is_called_again() {
+pub(crate) async fn s08_a_rotation_of_the_master_key_that_is_interrupted_anywhere_ends_when_it_is_called_again()
+ {
     let job = async |vault: Vault| {
         let rotation = vault.rotate_master(false).await?;
         assert!(rotation.finished(), "{rotation:?}");

@@ -120,7 +120,7 @@ pub(crate) async fn s08_who_is_held_up_before_a_write_puts_nothing_under_a_key_t
 }
 
 #[tokio::test]
-async fn s05_of_many_who_take_a_secret_at_once_one_gets_it() {
+pub(crate) async fn s05_of_many_who_take_a_secret_at_once_one_gets_it() {
     let store = memory();
     assert!(put(&vault(store.clone(), KeyBytes::new(key(1))), "acme", "state", "once", None).await.unwrap());
     let takers = (0..8).map(|_| {

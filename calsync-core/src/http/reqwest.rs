@@ -7,11 +7,13 @@
 use super::body::{Body, Refused};
 use super::{BODY_BYTES_MAX, Transport, TransportError, TransportFault};
 use crate::error::{Error, ErrorKind, Result};
+use crate::planted::{self, Fault};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use http::HeaderValue;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH};
+use reqwest::redirect::Policy;
 use std::time::Duration;
 
 /// How long things may take and how large an answer may be.
@@ -55,9 +57,10 @@ impl ReqwestTransport {
     fn with(limits: Limits) -> Result<Self> {
         // Somebody in this process may have installed a provider earlier; theirs stays.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let followed = if planted::on(Fault::RedirectFollowed) { Policy::limited(5) } else { Policy::none() };
         let client = reqwest::Client::builder()
             .user_agent(concat!("calsync/", env!("CARGO_PKG_VERSION"), " (gzip)"))
-            .redirect(reqwest::redirect::Policy::none())
+            .redirect(followed)
             .connect_timeout(limits.connect)
             .read_timeout(limits.idle)
             .timeout(limits.total)

@@ -59,6 +59,7 @@ use crate::audit::AuditEvent;
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};
 use crate::id::Tenant;
+use crate::planted::{self, Fault};
 use crate::secret::Secret;
 use crate::store::{SealedKind, SealedRow, Store};
 use chrono::{DateTime, Utc};
@@ -173,6 +174,7 @@ impl Vault {
         not_a_data_key(kind)?;
         let version = expected.map_or(1, |version| version.saturating_add(1));
         let mut row = SealedRow { kind, name: name.to_owned(), version, expires, facts, sealed: None };
+        let secret = secret.filter(|_| self.keys.is_some() || !planted::on(Fault::SecretLostUntold));
         let Some(secret) = secret else {
             return self.store.put_sealed_while(tenant, &row, expected, &[], events).await;
         };
@@ -180,7 +182,8 @@ impl Vault {
         for _ in 0..TRIES_MAX {
             let key = self.current_data_key(tenant, keys).await?;
             row.sealed = Some(keys.seal(tenant, &row, &key, secret)?);
-            let standing = std::slice::from_ref(&key.row);
+            let standing =
+                if planted::on(Fault::KeyMayBeGone) { &[] } else { std::slice::from_ref(&key.row) };
             if self.store.put_sealed_while(tenant, &row, expected, standing, events).await? {
                 return Ok(true);
             }
@@ -226,6 +229,7 @@ impl Vault {
                 Some(taken) if row.stands(Some(&taken)) => return Ok(Some(opened)),
                 Some(taken) => return self.opened(tenant, &taken).await.map(Some),
                 // Somebody took it, or put another version.
+                None if planted::on(Fault::TakenByMany) => return Ok(Some(opened)),
                 None => {}
             }
         }
@@ -306,6 +310,9 @@ impl Vault {
     pub async fn forget_tenant(&self, tenant: &Tenant) -> Result<u64> {
         let mut forgotten = 0;
         for kind in SealedKind::ALL {
+            if kind == SealedKind::DataKey && planted::on(Fault::DataKeyLeft) {
+                continue;
+            }
             loop {
                 let rows = self.store.sealed_rows(tenant, kind, None, PAGE).await?;
                 if rows.is_empty() {

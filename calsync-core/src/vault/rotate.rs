@@ -21,6 +21,7 @@ use super::data_key::{DataKey, PAGE, TRIES_MAX, Wrapped, busy, missing, number};
 use super::{Keys, Vault, altered, open_with, seal};
 use crate::error::{Error, Result};
 use crate::id::Tenant;
+use crate::planted::{self, Fault};
 use crate::store::{SealedKind, SealedRow};
 
 /// What a rotation did, or in a dry run would do.
@@ -50,7 +51,7 @@ impl Rotation {
     }
 
     fn fail(&mut self, tenant: &Tenant, error: Error) {
-        self.rows_left += 1;
+        self.rows_left += u64::from(!planted::on(Fault::FailureIsFinished));
         self.failed.push((tenant.clone(), error));
     }
 }
@@ -130,7 +131,7 @@ impl Vault {
         for _ in 0..TRIES_MAX {
             let master = keys.provider.current().await?;
             let wrapper = match wrapped.wrapper(tenant) {
-                Ok(wrapper) if wrapper.is(&master) => return Ok(()),
+                Ok(wrapper) if wrapper.is(&master) || planted::on(Fault::MasterNotCompared) => return Ok(()),
                 Ok(wrapper) => wrapper,
                 Err(error) => {
                     done.fail(tenant, error);
@@ -148,7 +149,7 @@ impl Vault {
                     return Ok(());
                 }
             };
-            if done.dry_run {
+            if done.dry_run && !planted::on(Fault::DryRunWrites) {
                 done.rows_left += 1;
                 return Ok(());
             }
@@ -179,6 +180,9 @@ impl Vault {
         let wrapped = self.data_keys(tenant).await?;
         let Some(newest) = wrapped.last() else { return Ok(Rotation { dry_run, ..Rotation::default() }) };
         let begun = wrapped.len() > 1;
+        if begun && planted::on(Fault::InterruptedIsDone) {
+            return Ok(Rotation::default());
+        }
         if begun {
             let rotation = self.rotate_once(tenant, keys, true, dry_run).await?;
             // What is left does not open and will not by itself: it must not stand in the way of a new rotation.
@@ -209,7 +213,8 @@ impl Vault {
         }
         // In a dry run of a rotation that has not begun, the new key is not there yet and all the others are old.
         let mut new = if dry_run && !resumed { None } else { opened.pop().map(|(key, _)| key) };
-        if let (false, Some(new)) = (dry_run, &new) {
+        let reads_only = dry_run || planted::on(Fault::OldKeyNotRetired);
+        if let (false, Some(new)) = (reads_only, &new) {
             self.retire(tenant, keys, new, &mut opened).await?;
         }
         let old: Vec<DataKey> = opened.into_iter().map(|(key, _)| key).collect();
@@ -230,7 +235,8 @@ impl Vault {
         }
         rotation.tenants = u64::from(rotation.rows_done + rotation.rows_left > 0 || !old.is_empty());
         if !dry_run {
-            for (key, _) in old.iter().zip(&needed).filter(|(_, needed)| !**needed) {
+            let dropped = |needed: bool| !needed || planted::on(Fault::NeededKeyDropped);
+            for (key, _) in old.iter().zip(&needed).filter(|(_, needed)| dropped(**needed)) {
                 let dropped = self
                     .store
                     .take_sealed(tenant, SealedKind::DataKey, &key.row.name, Some(key.row.version))
@@ -324,8 +330,9 @@ impl Vault {
                 rotation.rows_left += 1;
                 return Ok(Some(at));
             };
-            let sealed = keys.seal(tenant, &row, new, &secret)?;
-            let resealed = SealedRow { sealed: Some(sealed), ..row.clone() };
+            let version = row.version + u64::from(planted::on(Fault::RotationIsAWrite));
+            let mut resealed = SealedRow { version, ..row.clone() };
+            resealed.sealed = Some(keys.seal(tenant, &resealed, new, &secret)?);
             if self.swap(tenant, &resealed, &[row, new.row.clone()]).await? {
                 rotation.rows_done += 1;
                 return Ok(None);

@@ -11,6 +11,7 @@
 use super::key::{KEY_BYTES, KeyId, MasterKey, PRINT_BYTES};
 use crate::clock::Entropy;
 use crate::id::Tenant;
+use crate::planted::{self, Fault};
 use crate::store::SealedKind;
 use chacha20poly1305::aead::AeadInOut;
 use chacha20poly1305::{Key, KeyInit, XChaCha20Poly1305, XNonce};
@@ -40,14 +41,14 @@ pub(super) struct Place<'a> {
 
 impl Place<'_> {
     fn bound(&self, header: &[u8], purpose: &str, id: &DataKeyId) -> Vec<u8> {
-        let version = self.version.to_be_bytes();
+        let version = if planted::on(Fault::FitsAnyVersion) { 0 } else { self.version }.to_be_bytes();
         let parts: [&[u8]; 8] = [
             b"calsync vault",
             header,
             purpose.as_bytes(),
-            self.tenant.as_str().as_bytes(),
-            self.kind.as_str().as_bytes(),
-            self.name.as_bytes(),
+            unless(Fault::FitsAnyTenant, self.tenant.as_str().as_bytes()),
+            unless(Fault::FitsAnyKind, self.kind.as_str().as_bytes()),
+            unless(Fault::FitsAnyName, self.name.as_bytes()),
             &version,
             id,
         ];
@@ -58,6 +59,11 @@ impl Place<'_> {
         }
         bound
     }
+}
+
+/// The part, unless the fault that leaves it out is planted.
+fn unless(fault: Fault, part: &[u8]) -> &[u8] {
+    if planted::on(fault) { &[] } else { part }
 }
 
 /// Seals the content of a row. `None` if it is larger than the cipher allows, which is 256 GiB.
@@ -151,11 +157,15 @@ fn encrypt(
     entropy: &dyn Entropy,
 ) -> Option<Vec<u8>> {
     let mut nonce = [0; NONCE_BYTES];
-    entropy.fill(&mut nonce);
+    if !planted::on(Fault::NonceRepeated) {
+        entropy.fill(&mut nonce);
+    }
     // Room for the tag from the start: growing would leave a copy of the content behind.
     let mut buffer = Zeroizing::new(Vec::with_capacity(content.len() + TAG_BYTES));
     buffer.extend_from_slice(content);
-    cipher(key).encrypt_in_place(&XNonce::from(nonce), bound, &mut *buffer).ok()?;
+    if !planted::on(Fault::NotEncrypted) {
+        cipher(key).encrypt_in_place(&XNonce::from(nonce), bound, &mut *buffer).ok()?;
+    }
     let mut sealed = header;
     sealed.extend_from_slice(&nonce);
     sealed.extend_from_slice(&buffer);

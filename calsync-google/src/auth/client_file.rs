@@ -6,6 +6,7 @@
 
 use super::file::{TOKEN_URI, Wanted};
 use super::oauth::OAuthClient;
+use calsync_core::planted::{self, Fault};
 use calsync_core::{Result, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -130,7 +131,9 @@ impl OAuthClientFile {
             bad.push("client_id: it does not end with .apps.googleusercontent.com".to_owned());
         }
         let said = |name: &str| map.get(name).map(|uri| uri.as_str().map(str::trim).unwrap_or_default());
-        if said("token_uri").is_some_and(|uri| uri != TOKEN_URI) {
+        if said("token_uri").is_some_and(|uri| uri != TOKEN_URI)
+            && !planted::on(Fault::ClientOfAnotherEndpoint)
+        {
             bad.push(format!("token_uri: it is not {TOKEN_URI}"));
         }
         if said("auth_uri").is_some_and(|uri| !AUTH_URIS.contains(&uri)) {

@@ -9,6 +9,7 @@
 use super::file::{TOKEN_URI, Wanted};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use calsync_core::planted::{self, Fault};
 use calsync_core::{Error, ErrorKind, Result, Secret};
 use ring::signature::RsaKeyPair;
 use secrecy::zeroize::Zeroizing;
@@ -104,10 +105,12 @@ impl ServiceAccountKey {
         };
         let email = email.map_err(|why| bad.push(format!("client_email: {why}"))).ok();
         let universe = text("universe_domain");
+        let universe = universe.filter(|_| !planted::on(Fault::KeyOfAnotherUniverse));
         if universe.is_some_and(|domain| domain != "googleapis.com") {
             bad.push("universe_domain: it is not googleapis.com".into());
         }
-        if map.get("token_uri").is_some_and(|uri| uri.as_str().map(str::trim) != Some(TOKEN_URI)) {
+        let token_uri = map.get("token_uri").filter(|_| !planted::on(Fault::KeyOfAnotherEndpoint));
+        if token_uri.is_some_and(|uri| uri.as_str().map(str::trim) != Some(TOKEN_URI)) {
             bad.push(format!("token_uri: it is not {TOKEN_URI}"));
         }
         let (Some(private_key), Some(client_email), true) = (private_key, email, bad.is_empty()) else {

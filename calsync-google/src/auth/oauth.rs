@@ -12,6 +12,7 @@ use crate::scope::Scopes;
 use async_trait::async_trait;
 use calsync_core::clock::Clock;
 use calsync_core::http::{Sender, TokenSource};
+use calsync_core::planted::{self, Fault};
 use calsync_core::provider::Effort;
 use calsync_core::{Error, ErrorKind, Result, Secret};
 use oauth2::basic::{
@@ -175,7 +176,11 @@ pub(crate) async fn exchange(
     let (client, http) = (client(sender, of)?.set_redirect_uri(url), ThroughSender { sender, effort });
     let code = AuthorizationCode::new(code.reveal().to_owned());
     let verifier = PkceCodeVerifier::new(verifier.reveal().to_owned());
-    answered(client.exchange_code(code).set_pkce_verifier(verifier).request_async(&http).await)
+    let mut request = client.exchange_code(code);
+    if !planted::on(Fault::VerifierNotSent) {
+        request = request.set_pkce_verifier(verifier);
+    }
+    answered(request.request_async(&http).await)
 }
 
 fn answered(answer: Result<Answer, RequestTokenError<Error, BasicErrorResponse>>) -> Result<Answered> {
@@ -200,6 +205,9 @@ fn answered(answer: Result<Answer, RequestTokenError<Error, BasicErrorResponse>>
             description: answer.error_description().cloned().unwrap_or_default(),
             date: None,
         })),
+        Err(RequestTokenError::Parse(_, body)) if planted::on(Fault::AnswerQuoted) => {
+            Err(Error::new(ErrorKind::Protocol, String::from_utf8_lossy(&body).into_owned()))
+        }
         // These two hold the body.
         Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => {
             Err(Error::new(ErrorKind::Protocol, "the token endpoint's answer makes no sense").later())

@@ -5,6 +5,7 @@
 //! need minutes, in the worst case a day: the cures say so where it matters.
 
 use crate::call::token::Refused;
+use calsync_core::planted::{self, Fault};
 use calsync_core::{Error, ErrorKind};
 
 /// Whose request was refused, as far as a cure names it. Nothing of this is secret.
@@ -51,7 +52,9 @@ pub(crate) fn refusal(refused: &Refused, who: &Who<'_>) -> Error {
         error = error.reason(code);
     }
     if !refused.description.is_empty() {
-        error = error.with("description", crate::wire::error::quiet(&refused.description));
+        let loud = planted::on(Fault::EchoQuoted).then(|| refused.description.clone());
+        let quiet = loud.unwrap_or_else(|| crate::wire::error::quiet(&refused.description));
+        error = error.with("description", quiet);
     }
     match who {
         Who::ServiceAccount { email, subject, .. } => {

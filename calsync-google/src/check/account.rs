@@ -7,6 +7,7 @@
 use crate::auth::refusal::no_such_user;
 use crate::scope::{Feature, Scopes};
 use calsync_core::check::{Cure, Finding, Who};
+use calsync_core::planted::{self, Fault};
 use calsync_core::{Error, ErrorKind, Result, Retry};
 
 /// Who asks, as far as a cure differs.
@@ -132,7 +133,7 @@ impl Needs<'_> {
 /// What to ask for: of the scopes granted, those that are enough for as much as they allow, without a spare one.
 pub(super) fn to_ask(granted: &Scopes, needs: &Needs<'_>) -> Scopes {
     let spare: Scopes = granted.unneeded(&needs.all()).into_iter().collect();
-    granted.iter().filter(|scope| !spare.contains(scope)).collect()
+    granted.iter().filter(|scope| !spare.contains(scope) || planted::on(Fault::SpareIsAsked)).collect()
 }
 
 /// S10: granted and needed compared in both directions.
@@ -146,7 +147,8 @@ pub(super) fn scopes(granted: &Scopes, needs: &Needs<'_>, way: Way, known: &Know
         .collect();
     let all: Vec<Feature> = needs.all().into_iter().filter(|feature| granted.covers(*feature)).collect();
     let least = Scopes::smallest_for(&all);
-    let wide: Vec<&str> = granted.iter().filter(|scope| !least.contains(scope)).collect();
+    let told = |scope: &&str| !least.contains(scope) && !planted::on(Fault::SpareUntold);
+    let wide: Vec<&str> = granted.iter().filter(told).collect();
     let finding = match (lacks.is_empty(), wide.is_empty()) {
         (true, true) => return Finding::pass(),
         (false, true) => return Finding::pass_but(lacks.join(" ")),

@@ -16,6 +16,7 @@ use crate::scope::{Feature, Scopes};
 use async_trait::async_trait;
 use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::http::TokenSource;
+use calsync_core::planted::{self, Fault};
 use calsync_core::provider::Effort;
 use calsync_core::store::SealedKind;
 use calsync_core::{AgentId, Error, ErrorKind, Result, Secret, Tenant};
@@ -256,11 +257,11 @@ impl Connections {
         let Some((tenant, row)) = shared.store.find_sealed(SealedKind::Consent, &name).await? else {
             return refuse(Refusal::Unknown);
         };
-        if row.expired(shared.clock.now()) {
+        if row.expired(shared.clock.now()) && !planted::on(Fault::StateNeverEnds) {
             return refuse(Refusal::Expired);
         }
         let pending: Pending = of_facts(&row.facts)?;
-        if pending.session != hash(session) {
+        if pending.session != hash(session) && !planted::on(Fault::SessionNotCompared) {
             return refuse(Refusal::OtherSession);
         }
         let code = match (&callback.code[..], &callback.error) {
@@ -270,9 +271,11 @@ impl Connections {
         };
         // Whoever gets it is the only one: from here on the state is used.
         let version = Some(row.version);
-        let Some(taken) = shared.vault.take(&tenant, SealedKind::Consent, &name, version).await? else {
-            return refuse(Refusal::Unknown);
+        let taken = match planted::on(Fault::StateNotUsedUp) {
+            false => shared.vault.take(&tenant, SealedKind::Consent, &name, version).await?,
+            true => shared.vault.get(&tenant, SealedKind::Consent, &name).await?,
         };
+        let Some(taken) = taken else { return refuse(Refusal::Unknown) };
         let refusal = match (code, &callback.error) {
             (Some(code), _) => match self.exchange(&tenant, &pending, code, taken.secret, effort).await? {
                 Ok(connected) => return Ok(Outcome::Connected(connected)),
@@ -295,11 +298,12 @@ impl Connections {
     ) -> Result<Result<Connected, Refusal>> {
         let shared = &self.shared;
         let (facts, client) = self.client(tenant).await?;
-        if facts.client_id != pending.client_id {
+        if facts.client_id != pending.client_id && !planted::on(Fault::ClientNotCompared) {
             return Ok(Err(Refusal::OtherClient));
         }
         if let Some(name) = &pending.invitation
             && !self.invitation_stands(tenant, name).await?
+            && !planted::on(Fault::LinkNotReadAgain)
         {
             return Ok(Err(Refusal::InvitationOver));
         }
@@ -320,7 +324,8 @@ impl Connections {
             return Ok(Err(Refusal::Unticked { missing }));
         }
         let account = self.account_of(&access, effort).await?;
-        if let Some(expected) = pending.expected.as_ref().filter(|expected| **expected != account) {
+        let expected = pending.expected.as_ref().filter(|_| !planted::on(Fault::AccountNotCompared));
+        if let Some(expected) = expected.filter(|expected| **expected != account) {
             return Ok(Err(Refusal::WrongAccount { expected: expected.clone() }));
         }
         let now = shared.clock.now();

@@ -6,6 +6,7 @@ use crate::auth::ClientKind;
 use crate::scope::{Feature, Scopes};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use calsync_core::planted::{self, Fault};
 use calsync_core::store::SealedKind;
 use calsync_core::{AgentId, Error, ErrorKind, Result, Secret, Tenant};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -190,6 +191,7 @@ impl Connections {
 
     /// Whether a browser may be sent there.
     pub(super) fn check_return(&self, target: Option<&str>) -> Result<()> {
+        let target = target.filter(|_| !planted::on(Fault::TargetNotCompared));
         match target.filter(|target| !allowed(&self.shared.targets, target)) {
             None => Ok(()),
             Some(target) => Err(Error::new(ErrorKind::Config, "this return target is not allowed")
@@ -228,11 +230,13 @@ fn page(
     let mut request = client
         .authorize_url(|| CsrfToken::new(state))
         .add_scopes(scopes.into_iter().map(Scope::new))
-        .set_pkce_challenge(challenge)
         // Without these two there is no refresh token, or only the first time.
         .add_extra_param("access_type", "offline")
         .add_extra_param("prompt", "consent")
         .add_extra_param("include_granted_scopes", "true");
+    if !planted::on(Fault::ChallengeNotSent) {
+        request = request.set_pkce_challenge(challenge);
+    }
     if let Some(expected) = &consent.expected {
         request = request.add_extra_param("login_hint", expected);
     }
@@ -241,6 +245,9 @@ fn page(
 
 /// Under which name something is kept that is itself a secret.
 pub(super) fn hash(text: &str) -> String {
+    if planted::on(Fault::StateInTheClear) {
+        return text.to_owned();
+    }
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

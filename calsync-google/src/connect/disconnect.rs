@@ -5,6 +5,7 @@ use super::grant::{Grant, GrantState, Tokens};
 use super::{Connections, moved};
 use crate::call::Revoke;
 use calsync_core::audit::Audited;
+use calsync_core::planted::{self, Fault};
 use calsync_core::provider::Effort;
 use calsync_core::store::{Batch, SealedKind};
 use calsync_core::{Error, Result, Secret, Tenant};
@@ -45,7 +46,10 @@ impl Connections {
         // Forgotten first: no worker gets a token with it any more, whatever Google says.
         let Some(secret) = self.forget_grant(tenant, &account).await? else { return Ok(None) };
         let sender = self.shared.sender(&self.shared.endpoints.revoke);
-        let revoked = sender.send(&Revoke(Tokens::open(&secret).refresh), "", effort).await;
+        let revoked = match planted::on(Fault::NotRevoked) {
+            false => sender.send(&Revoke(Tokens::open(&secret).refresh), "", effort).await,
+            true => Ok(true),
+        };
         tracing::info!(%tenant, account, revoked = revoked.is_ok(), "disconnected");
         Ok(Some(Disconnected { account, revoked }))
     }
@@ -59,8 +63,12 @@ impl Connections {
             let Some(secret) = row.secret else { return Ok(None) };
             let (ends, version) = (Some(self.shared.clock.now() + STONE), Some(row.version));
             let events = [self.shared.event(Audited::Disconnected, account, serde_json::Value::Null)];
+            let left = Some(&secret).filter(|_| planted::on(Fault::TokensLeft));
             let kind = SealedKind::Grant;
-            if vault.put_and_tell(tenant, kind, account, row.facts, None, ends, version, &events).await? {
+            if vault.put_and_tell(tenant, kind, account, row.facts, left, ends, version, &events).await? {
+                if planted::on(Fault::VersionsBeginAgain) {
+                    vault.remove(tenant, SealedKind::Grant, account, None).await?;
+                }
                 self.forget(tenant);
                 return Ok(Some(secret));
             }
@@ -78,7 +86,8 @@ impl Connections {
         for grant in self.grants(tenant).await? {
             all.extend(self.disconnect(tenant, &grant.account, effort).await?);
         }
-        let rows = self.shared.vault.forget_tenant(tenant).await?;
+        let forgets = !planted::on(Fault::TenantNotForgotten);
+        let rows = if forgets { self.shared.vault.forget_tenant(tenant).await? } else { 0 };
         self.forget(tenant);
         if rows > 0 {
             self.tell(tenant, Audited::Disconnected, "", serde_json::json!({"grants": all.len()})).await?;

@@ -13,6 +13,7 @@ use crate::scope::Feature;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use calsync_core::clock::EntropyExt as _;
+use calsync_core::planted::{self, Fault};
 use calsync_core::store::{SealedKind, SealedRow};
 use calsync_core::{AgentId, Error, ErrorKind, Result, Secret, Tenant};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -172,11 +173,11 @@ impl InvitationState {
 
 impl Kept {
     fn state(&self, tenant: Tenant, now: DateTime<Utc>) -> InvitationState {
-        if self.used.is_some() {
+        if self.used.is_some() && !planted::on(Fault::LinkWorksTwice) {
             InvitationState::Used
         } else if self.replaced.is_some() {
             InvitationState::Replaced
-        } else if self.ends <= now {
+        } else if self.ends <= now && !planted::on(Fault::LinkNeverEnds) {
             InvitationState::Expired
         } else {
             InvitationState::Open {
@@ -341,8 +342,9 @@ impl Connections {
             }
         })
         .await?;
+        let replaced = Some(now).filter(|_| !planted::on(Fault::OlderLinkWorks));
         for name in &open {
-            self.alter_invitation(tenant, name, |kept| kept.replaced = Some(now)).await?;
+            self.alter_invitation(tenant, name, |kept| kept.replaced = replaced).await?;
         }
         Ok(open.len())
     }
@@ -389,7 +391,8 @@ impl Connections {
         let Some((tenant, row)) = found else { return Ok(Err(InvitationState::Unknown)) };
         let key = self.shared.vault.open(&tenant, &row).await?;
         // As long for a right guess as for a wrong one.
-        if hmac::verify(&signing_key(&key), &id, &signature).is_err() {
+        let verified = hmac::verify(&signing_key(&key), &id, &signature);
+        if verified.is_err() && !planted::on(Fault::SignatureNotCompared) {
             return Ok(Err(InvitationState::Altered));
         }
         let kept = of_facts(&row.facts)?;

@@ -5,6 +5,7 @@
 //! the comparison is made here, where an administrator can be told the exact address to register.
 
 use crate::auth::ClientKind;
+use calsync_core::planted::{self, Fault};
 use calsync_core::{Error, ErrorKind, Result};
 use std::fmt;
 
@@ -88,7 +89,7 @@ impl RedirectUri {
             .cure(
                 "Make a client of the type \"Web application\" with this redirect URI, or let the person connect on the machine itself.",
             )),
-            ClientKind::Web if registered.contains(&self.0) => Ok(()),
+            ClientKind::Web if registered.contains(&self.0) || planted::on(Fault::RedirectNotCompared) => Ok(()),
             ClientKind::Web => {
                 let near = registered.iter().find_map(|other| Some((other, difference(&self.0, other)?)));
                 let close = near.map(|(other, what)| format!(" {other} is registered, which differs in {what}."));

@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::clock::{Clock, Entropy, EntropyExt};
 use calsync_core::http::{Sender, TokenSource};
+use calsync_core::planted::{self, Fault};
 use calsync_core::provider::Effort;
 use calsync_core::store::{SealedKind, Store};
 use calsync_core::vault::{Opened, Vault};
@@ -145,7 +146,10 @@ impl TenantTokens {
         if let Some(token) = self.fresh(&entry) {
             return Ok(token);
         }
-        let _flight = entry.flight.lock().await;
+        let _flight = match planted::on(Fault::NobodyWaits) {
+            false => Some(entry.flight.lock().await),
+            true => None,
+        };
         if let Some(token) = self.fresh(&entry) {
             return Ok(token);
         }
@@ -239,6 +243,9 @@ impl Access {
             if let Some(kept) = self.kept(&row, &client, refused)? {
                 return Ok(kept);
             }
+            if planted::on(Fault::RefreshedUnleased) {
+                return self.refresh(tenant, account, &client, refused, effort).await;
+            }
             let Some(lease) = self.store.lease(tenant, &name, &owner, LEASE).await? else {
                 self.clock.sleep(WAIT).await;
                 continue;
@@ -273,9 +280,16 @@ impl Access {
                     let lives = lives.unwrap_or(UNSAID);
                     grant.used = now;
                     grant.access_until = Some(now + TimeDelta::from_std(lives).unwrap_or_default());
+                    let refresh = refresh.filter(|_| !planted::on(Fault::OldTokenKept));
                     let next =
                         Tokens { refresh: refresh.unwrap_or(tokens.refresh), access: Some(access.clone()) };
-                    if self.put(tenant, account, &grant, &next, version, &[]).await? {
+                    let version = match planted::on(Fault::RefreshOverwrites) {
+                        false => version,
+                        true => self.grant_row(tenant, account).await?.version,
+                    };
+                    if planted::on(Fault::UsedUnstored)
+                        || self.put(tenant, account, &grant, &next, version, &[]).await?
+                    {
                         return Ok((access, lives));
                     }
                     // Somebody connected again, or disconnected, while this was under way: theirs counts.
@@ -283,10 +297,10 @@ impl Access {
                 Answered::Refused(answer) if answer.code == "invalid_grant" => {
                     let again = self.grant_row(tenant, account).await?;
                     let same = again.tokens.refresh.reveal() == tokens.refresh.reveal();
-                    if !same {
+                    if !same && !planted::on(Fault::MarkedUnread) {
                         continue;
                     }
-                    grant.refused = Some(now);
+                    grant.refused = Some(now).filter(|_| !planted::on(Fault::RefusalNotKept));
                     let told = AuditEvent::new(Audited::RefreshFailed, account, now).with(json!({
                         "reason": "invalid_grant", "causes": grant.causes(now), "client_id": grant.client_id,
                     }));

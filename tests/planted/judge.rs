@@ -1,14 +1,13 @@
 //! Would our tests notice? calsync breaks its promises on purpose, one at a time, and each time a test has to fail.
 //!
-//! The faults are [`Fault`]'s, one wrong decision each, at the line where the promise is kept. `table.rs` names for every fault
-//! a test of this program, which is played twice: as it is, when it has to pass, and with the fault planted, when it has to
-//! fail. It counts as noticed only if the fault was met and the test failed at the assertion that the table names. A panic
-//! elsewhere (an `unwrap`, an exchange that Google's description forbids) is an accident, and proves nothing.
+//! The faults are [`Fault`]'s, one wrong decision each, at the line where the promise is kept. Beside this file there is a table
+//! per test program, called as the program. It names faults, each with a test of that program, which is played twice: as it is,
+//! when it has to pass, and with the fault planted, when it has to fail. It counts as noticed only if the fault was met and the
+//! test failed at the assertion that the table names. A panic elsewhere (an `unwrap`, an exchange that Google's description
+//! forbids) is an accident, and proves nothing.
 //!
-//! `histories.rs` does the same with simulated histories and the oracle, which knows nothing of any fault.
-
-mod histories;
-mod table;
+//! `all.rs` looks over all tables that no fault is left out. `histories.rs` does the same as a table with simulated histories
+//! and the oracle, which knows nothing of any fault.
 
 use calsync_core::planted::{Fault, plant};
 use std::cell::RefCell;
@@ -20,18 +19,40 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+/// The table of a test program. One row: a fault, a test of the program, and words of the assertion that fails.
+macro_rules! noticed {
+    ($($fault:ident: $part:ident::$test:ident at $assertion:literal,)+) => {
+        pub(crate) const CASES: &[crate::judge::Case] = &[$(crate::judge::Case {
+            fault: calsync_core::planted::Fault::$fault,
+            name: concat!(stringify!($part), "::", stringify!($test)),
+            test: crate::$part::$test,
+            assertion: $assertion,
+        },)+];
+
+        #[test]
+        fn every_planted_fault_fails_the_test_of_its_promise() {
+            crate::judge::each_is_noticed(CASES);
+        }
+
+        #[test]
+        fn without_its_fault_every_one_of_these_tests_passes() {
+            crate::judge::each_passes(CASES);
+        }
+    };
+}
+
 /// A fault, and the test that notices it.
-struct Case {
-    fault: Fault,
-    name: &'static str,
-    test: fn(),
+pub(crate) struct Case {
+    pub(crate) fault: Fault,
+    pub(crate) name: &'static str,
+    pub(crate) test: fn(),
     /// Words of the assertion that fails.
-    assertion: &'static str,
+    pub(crate) assertion: &'static str,
 }
 
 /// Where a test failed.
 #[derive(Clone, Debug)]
-struct Failed {
+pub(crate) struct Failed {
     file: String,
     line: u32,
     message: String,
@@ -68,7 +89,7 @@ fn catch_places() {
 }
 
 /// Plays a test with a fault, or without: how it failed, and how often the fault was met.
-fn play(test: fn(), fault: Option<Fault>) -> (Option<Failed>, u64) {
+pub(crate) fn play(test: fn(), fault: Option<Fault>) -> (Option<Failed>, u64) {
     catch_places();
     EXPECTED.set(Some(None));
     let planted = fault.map(plant);
@@ -82,7 +103,7 @@ fn play(test: fn(), fault: Option<Fault>) -> (Option<Failed>, u64) {
 
 impl Failed {
     /// The assertion that failed, as it stands in the source; `None` where it was something else that panicked.
-    fn assertion(&self) -> Option<String> {
+    pub(crate) fn assertion(&self) -> Option<String> {
         let accident = ["called `", "index out of bounds", "it does not heal"];
         if accident.iter().any(|words| self.message.starts_with(words)) {
             return None;
@@ -124,7 +145,7 @@ fn judge(case: &Case) -> Result<String, String> {
 }
 
 /// Does the same for each of many things, on as many threads as there are processors; results in order.
-fn on_all_processors<T: Sync, R: Send>(things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
+pub(crate) fn on_all_processors<T: Sync, R: Send>(things: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     let work = || {
         loop {
@@ -142,80 +163,23 @@ fn on_all_processors<T: Sync, R: Send>(things: &[T], each: impl Fn(&T) -> R + Sy
     done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
-#[test]
-fn every_planted_fault_fails_the_test_of_its_promise() {
-    let cases = table::cases();
-    let judged = on_all_processors(&cases, judge);
+/// Each fault fails its test at its assertion.
+pub(crate) fn each_is_noticed(cases: &[Case]) {
+    let judged = on_all_processors(cases, judge);
     let (noticed, wrong): (Vec<_>, Vec<_>) = judged.into_iter().partition(Result::is_ok);
     for line in noticed.iter().flatten() {
         println!("{line}");
     }
-    println!("{} of {} noticed, {} faults", noticed.len(), cases.len(), Fault::ALL.len());
+    println!("{} of {} noticed", noticed.len(), cases.len());
     let wrong: Vec<String> = wrong.into_iter().filter_map(Result::err).collect();
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 
-#[test]
-fn without_its_fault_every_one_of_these_tests_passes() {
-    let tests: BTreeMap<&str, fn()> = table::cases().iter().map(|case| (case.name, case.test)).collect();
+/// Without a fault each test passes.
+pub(crate) fn each_passes(cases: &[Case]) {
+    let tests: BTreeMap<&str, fn()> = cases.iter().map(|case| (case.name, case.test)).collect();
     let tests: Vec<_> = tests.into_iter().collect();
     let failed = on_all_processors(&tests, |(name, test)| (*name, play(*test, None).0));
     let failed: Vec<_> = failed.into_iter().filter(|(_, failed)| failed.is_some()).collect();
     assert!(failed.is_empty(), "{failed:?}");
-}
-
-#[test]
-fn every_fault_has_a_test_that_notices_it_and_says_what_it_breaks() {
-    let cases = table::cases();
-    for fault in Fault::ALL {
-        assert!(cases.iter().any(|case| case.fault == *fault), "{fault:?} is in no case of the table");
-        assert!(fault.says().ends_with('.') && !fault.promise().is_empty(), "{fault:?}");
-    }
-    assert!(Fault::ALL.len() >= 20);
-}
-
-#[test]
-fn a_fault_is_met_where_it_is_planted_and_nowhere_else() {
-    let settings = || {
-        let calls = [calsync_core::binding::Direction::FromRemote.writes_remote(); 2];
-        assert!(!calls[0], "it writes");
-    };
-    let (failed, met) = play(settings, Some(Fault::OneWayIgnored));
-    assert_eq!(
-        (failed.and_then(|failed| failed.assertion()), met),
-        (Some("assert!(!calls[0], \"it writes\");".into()), 1)
-    );
-    let (failed, met) = play(settings, Some(Fault::LoserNotKept));
-    assert_eq!((failed.is_some(), met), (false, 0));
-    let (failed, _) = play(|| _ = "one".parse::<u32>().unwrap(), None);
-    assert_eq!(failed.expect("it panicked").assertion(), None, "an accident is no assertion");
-    let planted = plant(Fault::OneWayIgnored);
-    std::thread::spawn(settings).join().expect("another thread is unharmed");
-    assert_eq!(planted.met(), 0);
-    drop(planted);
-    settings();
-}
-
-#[test]
-fn nobody_but_these_tests_can_plant_a_fault() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut found = Vec::new();
-    for package in ["", "calsync-core", "calsync-google", "calsync-sqlite", "examples", "tests"] {
-        let manifest = root.join(package).join("Cargo.toml");
-        let mut section = String::new();
-        for line in fs::read_to_string(manifest).expect("a manifest").lines().map(str::trim) {
-            if line.starts_with('[') {
-                section = line.to_owned();
-            } else if !line.starts_with('#') && line.contains("planted") {
-                found.push(format!("{package} {section} {line}"));
-            }
-        }
-    }
-    assert_eq!(
-        found,
-        [
-            "calsync-core [features] planted = []",
-            "tests [dev-dependencies] calsync-core = { workspace = true, features = [\"conformance\", \"planted\"] }",
-        ]
-    );
 }
