@@ -151,6 +151,8 @@ faults! {
     TakenByMany: "S5",
     /// A state is good in any browser session.
     SessionNotCompared: "S5",
+    /// A consent can be begun without a browser session.
+    NoSessionTaken: "S5",
     /// A state is good for ever.
     StateNeverEnds: "S5",
     /// A state is kept as it is.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use calsync_core::provider::Effort;
 use calsync_core::store::SealedKind;
 use calsync_core::{Error, ErrorKind};
-use calsync_google::connect::{Consent, Outcome, Refusal};
+use calsync_google::connect::{Consent, Invite, Outcome, Refusal};
 use calsync_google::scope::{CALENDARS_READONLY, EMAIL, EVENTS, Feature, Scopes};
 use calsync_testkit::fake_google::{Choice, Fault, FaultKind, Landing};
 use ring::digest::{SHA256, digest};
@@ -71,6 +71,22 @@ pub(crate) async fn s05_a_code_goes_with_the_verifier_of_its_own_challenge() {
     let challenge = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
     assert_eq!(Some(challenge.clone()), asked(&page.url, "code_challenge"), "{verifier}");
     assert_ne!(Some(challenge), asked(&other.url, "code_challenge"));
+}
+
+#[tokio::test]
+pub(crate) async fn s05_a_consent_without_a_browser_session_is_not_begun() {
+    let office = Office::new().await;
+    // A callback of anybody who has no session would fit it.
+    let begun = office.connections.begin(&office.tenant, &Consent::in_session("").of("agent-7")).await;
+    assert_eq!(
+        begun.as_ref().err().map(Error::kind),
+        Some(ErrorKind::Config),
+        "no cookie came along: {begun:?}"
+    );
+    let invited = office.connections.invite(&office.tenant, &Invite::agent("agent-7", AMY)).await.unwrap();
+    assert!(office.connections.open_invitation(invited.token.reveal(), "").await.is_err());
+    let rows = office.store.sealed_rows(&office.tenant, SealedKind::Consent, None, 10).await.unwrap();
+    assert_eq!(rows, [], "nothing waits for a browser");
 }
 
 #[tokio::test]

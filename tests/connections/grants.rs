@@ -1,11 +1,11 @@
 //! The life of a grant: refreshed, rotated, ended, taken back, kept alive.
 
-use super::office::{AMY, BOB, Office, clean};
+use super::office::{AMY, BOB, Office, SESSION, clean, refusal};
 use calsync_core::ErrorKind;
 use calsync_core::provider::{Effort, Provider, Target};
 use calsync_core::store::SealedKind;
-use calsync_google::connect::{Cause, Configuration, GrantState};
-use calsync_testkit::fake_google::{Fault, FaultKind, JournalEntry, Route};
+use calsync_google::connect::{Cause, Configuration, Consent, GrantState, Invite, Refusal};
+use calsync_testkit::fake_google::{Choice, Fault, FaultKind, JournalEntry, Route};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -177,6 +177,9 @@ pub(crate) async fn s11_a_tenant_that_leaves_takes_everything_along_and_nothing_
         .set_client(&other, &super::office::web_client(super::office::CLIENT, &[super::office::REDIRECT]))
         .await
         .unwrap();
+    // A consent is on its way, and an invitation.
+    let page = office.begin(Consent::in_session(SESSION)).await;
+    office.connections.invite(&office.tenant, &Invite::agent("agent-8", BOB)).await.unwrap();
     for _ in 0..2 {
         office.connections.disconnect_tenant(&office.tenant, &Effort::default()).await.unwrap();
         assert!(matches!(
@@ -188,6 +191,8 @@ pub(crate) async fn s11_a_tenant_that_leaves_takes_everything_along_and_nothing_
         let left = office.store.sealed_rows(&office.tenant, kind, None, 10).await.unwrap();
         assert_eq!(left, [], "keys and all");
     }
+    let landing = office.opens(&page, &Choice::of(BOB));
+    assert_eq!(refusal(&office.comes_back(&landing).await), &Refusal::Unknown, "it comes too late");
     assert_eq!(office.connections.configuration(&other).await.unwrap(), Configuration::Configured);
 }
 

@@ -7,6 +7,7 @@ noticed! {
     RedirectFollowed: token_endpoint::s03_a_redirect_of_the_token_endpoint_is_not_followed_and_no_token_goes_along at "somebody else was told",
     StateNotUsedUp: consent::s05_a_state_is_good_once at "&Refusal::Unknown",
     SessionNotCompared: consent::s05_a_forged_altered_expired_or_foreign_callback_is_refused_and_changes_nothing at "Refusal::OtherSession",
+    NoSessionTaken: consent::s05_a_consent_without_a_browser_session_is_not_begun at "no cookie came along",
     StateNeverEnds: consent::s05_a_forged_altered_expired_or_foreign_callback_is_refused_and_changes_nothing at "Refusal::Expired",
     StateInTheClear: consent::s05_every_consent_has_pkce_and_a_state_of_256_bits_that_is_kept_as_a_hash at "!kept.contains(&state)",
     ClientNotCompared: consent::s05_a_consent_that_was_begun_with_another_client_is_refused_before_google_is_asked at "Refusal::OtherClient",
