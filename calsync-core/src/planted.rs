@@ -241,6 +241,8 @@ faults! {
     TenantNotForgotten: "S11",
     /// A tenant that is forgotten leaves its data keys behind.
     DataKeyLeft: "S11",
+    /// A connection is not told in the history.
+    ConnectedUntold: "S20",
     /// An invitation that has connected somebody works again.
     LinkWorksTwice: "invitation",
     /// An invitation works beside a newer one.

@@ -26,7 +26,7 @@ fn words(events: &[AuditEvent]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn s20_every_act_is_told_once_with_what_changed_and_without_a_secret() {
+pub(crate) async fn s20_every_act_is_told_once_with_what_changed_and_without_a_secret() {
     let office = Office::new().await;
     let effort = Effort::default();
     office.connections.set_method(&office.tenant, &Method::PerUser).await.unwrap();

@@ -39,4 +39,5 @@ noticed! {
     LinkNotReadAgain: invitations::a_newer_link_or_another_address_ends_the_older_ones_even_on_google_s_page at "Refusal::InvitationOver",
     LinkNeverEnds: invitations::a_link_ends_in_time_and_one_that_was_altered_by_one_character_is_none at "InvitationState::Expired",
     SignatureNotCompared: invitations::a_link_ends_in_time_and_one_that_was_altered_by_one_character_is_none at "InvitationState::Altered",
+    ConnectedUntold: history::s20_every_act_is_told_once_with_what_changed_and_without_a_secret at "words(&events), wanted",
 }

@@ -386,6 +386,9 @@ impl Connections {
         let event = |what, facts| self.shared.event(what, &grant.account, facts);
         let facts = json!({"agent": grant.agent, "client_id": grant.client_id, "scopes": grant.scopes});
         let mut events = vec![event(Audited::Connected, facts)];
+        if planted::on(Fault::ConnectedUntold) {
+            events.clear();
+        }
         let scopes = |grant: &Grant| Scopes::parse(&grant.scopes);
         if let Some(before) = before.filter(|before| scopes(before) != scopes(grant)) {
             let facts = json!({"before": before.scopes, "now": grant.scopes});
