@@ -14,6 +14,7 @@ use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use std::fmt;
 
 /// How long a person may take on Google's pages (S5).
 const PENDING: TimeDelta = TimeDelta::minutes(10);
@@ -32,7 +33,7 @@ pub struct Consent {
 }
 
 /// Where to send the browser.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConsentPage {
     /// The address of Google's page. It is good for one consent.
     pub url: String,
@@ -40,6 +41,16 @@ pub struct ConsentPage {
     pub expires: DateTime<Utc>,
     /// What somebody should know who set this up.
     pub warnings: Vec<String>,
+}
+
+impl fmt::Debug for ConsentPage {
+    /// Without the address, as the state is in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConsentPage")
+            .field("expires", &self.expires)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What is remembered until the browser comes back.
@@ -114,8 +125,8 @@ impl Consent {
         self
     }
 
-    pub(super) fn session(&self) -> String {
-        self.session.reveal().to_owned()
+    pub(super) fn session(&self) -> Secret {
+        self.session.clone()
     }
 
     /// Another redirect URI than the configured one: for the loopback of a desktop client.

@@ -6,7 +6,7 @@
 
 use super::{Connections, Consent, ConsentPage, Outcome, RedirectUri};
 use calsync_core::provider::Effort;
-use calsync_core::{Error, ErrorKind, Result, Tenant};
+use calsync_core::{Error, ErrorKind, Result, Secret, Tenant};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,7 +22,7 @@ const WAIT: Duration = Duration::from_secs(11 * 60);
 #[derive(Debug)]
 pub struct Loopback {
     listener: TcpListener,
-    session: String,
+    session: Secret,
 }
 
 impl Connections {
@@ -70,7 +70,7 @@ impl Loopback {
                 say(&mut browser, "404 Not Found", "Nothing is here.").await;
                 continue;
             };
-            let outcome = connections.finish(query, &self.session, effort).await;
+            let outcome = connections.finish(query, self.session.reveal(), effort).await;
             match &outcome {
                 Ok(Outcome::Connected(connected)) => {
                     say(
