@@ -68,31 +68,31 @@ async fn each_file_that_is_not_a_service_account_key_has_an_error_of_its_own() {
         "",
         "<!DOCTYPE html><title>Sign in</title>",
         &cut,
-        "AIzaSyCanaryCanaryCanary",
-        "GOCSPX-canary",
-        "ya29.canary",
-        "/etc/canary.json",
+        "AIzaSyNeversayNeversayNeversay",
+        "GOCSPX-neversay",
+        "ya29.neversay",
+        "/etc/neversay.json",
         ROBOT,
         PEM,
-        r#"{"web":{"client_id":"canary","client_secret":"canary"}}"#,
-        r#"{"type":"authorized_user","refresh_token":"canary"}"#,
-        r#"{"type":"external_account","token_url":"http://canary"}"#,
+        r#"{"web":{"client_id":"neversay","client_secret":"neversay"}}"#,
+        r#"{"type":"authorized_user","refresh_token":"neversay"}"#,
+        r#"{"type":"external_account","token_url":"http://neversay"}"#,
         r#"{"type":"impersonated_service_account"}"#,
         &without("private_key"),
         &without("client_email"),
         &with(
             key_json(),
-            json!({"private_key": "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----"}),
+            json!({"private_key": "-----BEGIN PRIVATE KEY-----\nneversay\n-----END PRIVATE KEY-----"}),
         )
         .to_string(),
-        &with(key_json(), json!({"token_uri": "https://canary.example/token"})).to_string(),
-        &with(key_json(), json!({"universe_domain": "canary.goog"})).to_string(),
+        &with(key_json(), json!({"token_uri": "https://neversay.example/token"})).to_string(),
+        &with(key_json(), json!({"universe_domain": "neversay.goog"})).to_string(),
     ] {
         let error = ServiceAccountKey::from_json(text).expect_err("no key");
         assert_eq!(error.kind(), ErrorKind::Config, "{error}");
         assert!(error.cure_text().is_some(), "no cure: {error}");
         assert!(
-            !format!("{error:?}").contains("canarycanary") && !format!("{error:?}").contains("MII"),
+            !format!("{error:?}").contains("neversayneversay") && !format!("{error:?}").contains("MII"),
             "{error:?}"
         );
         assert!(told.insert(error.message().to_owned()), "two mix-ups have the same error: {error}");
@@ -173,25 +173,25 @@ async fn a_revoked_grant_and_a_wrong_client_are_two_errors() {
     let with_secret = |secret: &'static str| {
         move || {
             let client = OAuthClient { id: CLIENT.into(), secret: Secret::new(secret) };
-            Google::refresh_token(client, Secret::new("canary-grant"))
+            Google::refresh_token(client, Secret::new("neversay-grant"))
         }
     };
     let arrange = |fake: &mut calsync_testkit::fake_google::FakeGoogle| {
-        fake.oauth_client(CLIENT, "canary-secret");
-        fake.refresh_token("canary-grant", CLIENT, AMY, &["calendar.events"]);
+        fake.oauth_client(CLIENT, "neversay-secret");
+        fake.refresh_token("neversay-grant", CLIENT, AMY, &["calendar.events"]);
     };
-    let desk = Setup::default().google(with_secret("canary-wrong")).fake(arrange).desk().await;
+    let desk = Setup::default().google(with_secret("neversay-wrong")).fake(arrange).desk().await;
     let error = refused(&desk, ErrorKind::Config, &[CLIENT, "Check the client ID"]).await;
-    assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    assert!(!format!("{error:?}").contains("neversay"), "{error:?}");
 
-    let desk = Setup::default().google(with_secret("canary-secret")).fake(arrange).desk().await;
+    let desk = Setup::default().google(with_secret("neversay-secret")).fake(arrange).desk().await;
     desk.enter(hour("g1", 1));
     desk.run().await;
-    desk.fake().revoke_refresh_token("canary-grant");
+    desk.fake().revoke_refresh_token("neversay-grant");
     desk.fake().expire_access_tokens();
     let words = ["expired or revoked", "Connect the account again", "7 days"];
     let error = refused(&desk, ErrorKind::Unauthorized, &words).await;
-    assert!(!format!("{error:?}").contains("canary"), "{error:?}");
+    assert!(!format!("{error:?}").contains("neversay"), "{error:?}");
 }
 
 #[tokio::test]

@@ -32,6 +32,8 @@ mod office;
 mod on_disk;
 #[path = "planted/connections.rs"]
 mod planted;
+#[path = "connections/printed.rs"]
+mod printed;
 #[path = "connections/races.rs"]
 mod races;
 #[path = "connections/secrets.rs"]

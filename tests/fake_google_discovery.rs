@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, reason = "the helpers of tests are tests")]
 
+use calsync_testkit::marked::CLIENT_SECRET;
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
@@ -200,10 +201,12 @@ fn every_refusal_has_the_shape_of_googles_errors() {
     judge.becomes(ALICE);
     let got = judge.call(Method::POST, "calendars/alice%40example.com/acl", &mine);
     assert_eq!((got.status, got.reason()), (403, "cannotChangeOwnAcl"));
-    judge.fake.oauth_client("client", "secret").redirect_uris = vec!["https://crm.test/".to_owned()];
-    judge.fake.refresh_token("refresh", "client", ALICE, &["calendar"]);
+    judge.fake.oauth_client("client", CLIENT_SECRET).redirect_uris = vec!["https://crm.test/".to_owned()];
+    judge.fake.refresh_token("neversay", "client", ALICE, &["calendar"]);
     judge.fake.set_calendar_api("client", false);
-    let form = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
+    let form = format!(
+        "grant_type=refresh_token&refresh_token=neversay&client_id=client&client_secret={CLIENT_SECRET}"
+    );
     let request = http::Request::post("/token").body(Bytes::from(form)).unwrap();
     let answer: Value =
         serde_json::from_slice(judge.fake.handle(judge.now, request).response.body()).unwrap();

@@ -21,6 +21,7 @@ use calsync_core::{RecordId, Secret, Zone};
 use calsync_google::{Endpoints, Google, OAuthClient};
 use calsync_sqlite::SqliteStore;
 use calsync_testkit::fake_google::{FakeGoogle, Server};
+use calsync_testkit::marked::{CLIENT_SECRET, refresh_token};
 use calsync_testkit::sim::gate::now;
 use calsync_testkit::sim::{Shown, shown_by, shown_in_crm};
 use chrono::{Duration, NaiveDateTime};
@@ -155,11 +156,16 @@ struct World {
 impl World {
     fn new(directory: &Path, seed: u64) -> Self {
         let mut fake = FakeGoogle::new();
-        fake.oauth_client("client", "secret");
+        fake.oauth_client("client", CLIENT_SECRET);
         for person in PEOPLE {
             fake.account(person);
             fake.set_zone(person, "America/New_York");
-            fake.refresh_token(person, "client", person, &["https://www.googleapis.com/auth/calendar"]);
+            fake.refresh_token(
+                &refresh_token(person),
+                "client",
+                person,
+                &["https://www.googleapis.com/auth/calendar"],
+            );
         }
         let server = Server::start(fake, "127.0.0.1:0").unwrap();
         let store = directory.join("calsync.db");
@@ -384,8 +390,8 @@ fn engine(server: &Server, store: &Path, clock: Arc<dyn Clock>) -> Engine {
     let store = now(SqliteStore::builder(store).clock(clock.clone()).on_calling_thread().open()).unwrap();
     let mut builder = Engine::builder(store).clock(clock.clone());
     for person in PEOPLE {
-        let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
-        let google = Google::refresh_token(client, Secret::new(person))
+        let client = OAuthClient { id: "client".into(), secret: Secret::new(CLIENT_SECRET) };
+        let google = Google::refresh_token(client, Secret::new(refresh_token(person)))
             .endpoints(Endpoints::under(server.base_url()).unwrap())
             .clock(clock.clone())
             .build();

@@ -25,6 +25,7 @@ use calsync_core::clock::{ManualClock, SystemEntropy};
 use calsync_core::store::{MemoryStore, SealedKind, SealedRow, Store};
 use calsync_core::vault::{KeyBytes, MasterKey, Vault};
 use calsync_core::{Result, Secret, Tenant};
+use calsync_testkit::marked::{MarkedEntropy, key_bytes, refresh_token};
 use calsync_testkit::tapped_store::{Tap, TappedStore};
 use chrono::DateTime;
 use serde_json::json;
@@ -37,23 +38,26 @@ fn memory() -> MemoryStore {
 }
 
 fn key(number: u8) -> MasterKey {
-    let mut bytes = [number; 32];
-    bytes[0] = !number;
-    MasterKey::new(bytes)
+    MasterKey::new(key_bytes(number))
+}
+
+fn entropy() -> Arc<MarkedEntropy<SystemEntropy>> {
+    Arc::new(MarkedEntropy::new(SystemEntropy))
 }
 
 fn vault(store: impl Store, keys: KeyBytes) -> Vault {
-    Vault::new(Arc::new(store), Arc::new(keys), Arc::new(SystemEntropy))
+    Vault::new(Arc::new(store), Arc::new(keys), entropy())
 }
 
 async fn put(vault: &Vault, tenant: &str, name: &str, says: &str, expected: Option<u64>) -> Result<bool> {
-    let secret = Secret::new(says);
+    let secret = Secret::new(refresh_token(says));
     vault.put(&tenant.into(), KIND, name, json!({}), Some(&secret), None, expected).await
 }
 
 async fn got(vault: &Vault, tenant: &str, name: &str) -> Result<String> {
     let opened = vault.get(&tenant.into(), KIND, name).await?.expect("a row");
-    Ok(opened.secret.expect("a secret").reveal().to_owned())
+    let secret = opened.secret.expect("a secret");
+    Ok(secret.reveal().strip_prefix(&refresh_token("")).expect("a marked secret").to_owned())
 }
 
 async fn data_keys(store: &impl Store, tenant: &str) -> Vec<SealedRow> {

@@ -54,6 +54,9 @@
 pub mod audit;
 pub mod binding;
 pub mod calendar;
+#[cfg(test)]
+#[path = "../../tests/src/captured.rs"]
+mod captured;
 pub mod check;
 pub mod clock;
 #[cfg(any(test, feature = "conformance"))]

@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn a_secret_prints_as_redacted_whatever_the_format() {
-        let secret = Secret::new("ya29.canary");
+        let secret = Secret::new("ya29.neversay");
         assert_eq!(format!("{secret:?} {secret:#?}"), "[redacted] [redacted]");
     }
 }

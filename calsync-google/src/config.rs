@@ -251,14 +251,14 @@ mod tests {
     use super::*;
 
     fn builder() -> GoogleBuilder {
-        Google::access_token(Secret::new("ya29.canary"))
+        Google::access_token(Secret::new("ya29.neversay"))
     }
 
     #[track_caller]
     fn refused(builder: GoogleBuilder, what: &str) {
         let error = builder.build().expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::Config);
-        assert!(error.to_string().contains(what) && !error.to_string().contains("canary"), "{error}");
+        assert!(error.to_string().contains(what) && !error.to_string().contains("neversay"), "{error}");
     }
 
     #[test]
@@ -279,10 +279,10 @@ mod tests {
         refused(builder().scopes(Vec::<String>::new()), "at least one scope");
         refused(builder().scopes(["https://a,https://b"]), "not one scope");
         refused(builder().scopes(["a b"]), "not one scope");
-        refused(Google::access_token(Secret::new("canary\n")), "the access token");
+        refused(Google::access_token(Secret::new("neversay\n")), "the access token");
         refused(Google::access_token(Secret::new("")), "the access token");
-        let client = OAuthClient { id: " ".into(), secret: Secret::new("canary") };
-        refused(Google::refresh_token(client, Secret::new("canary")), "an id and a secret");
+        let client = OAuthClient { id: " ".into(), secret: Secret::new("neversay") };
+        refused(Google::refresh_token(client, Secret::new("neversay")), "an id and a secret");
     }
 
     #[test]
@@ -290,6 +290,6 @@ mod tests {
         let builder = builder();
         let printed = format!("{builder:?}");
         let google = builder.build().expect("a provider");
-        assert!(!format!("{printed} {google:?}").contains("canary"));
+        assert!(!format!("{printed} {google:?}").contains("neversay"));
     }
 }

@@ -33,6 +33,9 @@
 mod auth;
 mod calendars;
 mod call;
+#[cfg(test)]
+#[path = "../../tests/src/captured.rs"]
+mod captured;
 pub mod check;
 mod config;
 pub mod connect;

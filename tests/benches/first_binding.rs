@@ -70,6 +70,7 @@ const MEGABYTES: f64 = 64.0;
 const MEGABYTES_HOSTILE: f64 = 256.0;
 
 fn main() -> Outcome<()> {
+    calsync_testkit::keep_logs();
     let arguments: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

@@ -41,10 +41,11 @@ const AIM: f64 = 20_000.0;
 const GENERATION: u64 = 1;
 
 fn main() -> Outcome<()> {
+    calsync_testkit::keep_logs();
     let count = number("CALSYNC_BENCH_FAMILIES", 1000)?.max(1);
     let rounds = number("CALSYNC_BENCH_ROUNDS", 9)?.max(1);
     let seed = number("CALSYNC_BENCH_SEED", 1)?;
-    let google = Google::access_token(Secret::new("never-sent")).build()?;
+    let google = Google::access_token(Secret::new("neversay")).build()?;
     let bench = Bench { google: &google, installation: "bench".into(), run: "run".into() };
     let mut all = Vec::new();
     for (at, kind) in KINDS.iter().enumerate() {

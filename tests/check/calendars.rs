@@ -17,8 +17,8 @@ fn office(counter: &Counter, scopes: &[&str]) -> Google {
     for person in [OFFICE, CARL, DORA] {
         counter.fake().account(person);
     }
-    counter.fake().refresh_token("office-canary", CLIENT, OFFICE, scopes);
-    counter.google(Google::refresh_token(client(), Secret::new("office-canary")))
+    counter.fake().refresh_token("office-neversay", CLIENT, OFFICE, scopes);
+    counter.google(Google::refresh_token(client(), Secret::new("office-neversay")))
 }
 
 /// A service account that acts as itself.
@@ -57,7 +57,7 @@ async fn each_agent_is_asked_about_once_whatever_the_case_and_gets_one_verdict()
     assert_eq!((checks.account.as_deref(), checks.list_read), (Some(OFFICE), true));
     assert_eq!(checks.none_reachable(), None);
     let printed = checks.to_string();
-    assert!(printed.contains("✓ amy@example.com") && !printed.contains("canary"), "{printed}");
+    assert!(printed.contains("✓ amy@example.com") && !printed.contains("neversay"), "{printed}");
     let json = serde_json::to_string(&checks).unwrap();
     assert_eq!(serde_json::from_str::<CalendarChecks>(&json).unwrap(), checks);
 }
@@ -155,7 +155,7 @@ async fn a_delegated_account_and_a_dead_grant_are_refused_as_a_whole() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Config);
     let google = office(&counter, &["calendar"]);
-    counter.fake().revoke_refresh_token("office-canary");
+    counter.fake().revoke_refresh_token("office-neversay");
     let error = google.check_calendars(&[AMY], &Effort::default()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unauthorized);
 }

@@ -23,8 +23,8 @@ pub(crate) const TEAM: &str = "amy-team@group.calendar.google.com";
 pub(crate) const ROBOT: &str = "sync@p1.iam.gserviceaccount.com";
 pub(crate) const NUMBER: &str = "104567890123456789012";
 pub(crate) const CLIENT: &str = "4711-a.apps.googleusercontent.com";
-pub(crate) const CLIENT_SECRET: &str = "GOCSPX-client-canary";
-pub(crate) const GRANT: &str = "1//grant-canary";
+pub(crate) const CLIENT_SECRET: &str = "GOCSPX-neversay-client";
+pub(crate) const GRANT: &str = "1//0neversay-grant";
 pub(crate) const PEM: &str = include_str!("../data/keys/throwaway_service_account.pem");
 /// Enough for events and working hours, and no more.
 pub(crate) const LEAST: [&str; 2] = ["calendar.events", "calendar.calendars.readonly"];
@@ -153,7 +153,7 @@ impl Counter {
         assert!(fake.google().journal().iter().all(|entry| !entry.wrote()), "it wrote");
         let shown = format!("{report}{report:?}{}{check:?}", serde_json::to_string(&report).unwrap());
         for secret in
-            ["canary", "ya29.", "PRIVATE KEY", "evil.example", PEM.lines().nth(1).unwrap(), "assertion="]
+            ["neversay", "ya29.", "PRIVATE KEY", "evil.example", PEM.lines().nth(1).unwrap(), "assertion="]
         {
             assert!(!shown.contains(secret), "{secret}: {shown}");
         }

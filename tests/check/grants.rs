@@ -61,7 +61,7 @@ async fn each_step_of_a_grant_fails_alone_and_says_who_mends_it() {
             "account",
             |counter| counter,
             |_| {
-                let client = OAuthClient { id: CLIENT.into(), secret: Secret::new("GOCSPX-other-canary") };
+                let client = OAuthClient { id: CLIENT.into(), secret: Secret::new("GOCSPX-other-neversay") };
                 Check::oauth(client, Secret::new(GRANT)).agent(AMY)
             },
             Who::CrmAdministrator,

@@ -221,7 +221,7 @@ async fn each_step_fails_alone_and_says_who_mends_it_and_how() {
 async fn a_step_that_needs_a_failed_one_waits_for_it_and_is_not_asked() {
     let counter = Counter::new();
     let fake = counter.transport.clone();
-    let report = counter.run(Check::service_account("AIzaSyCanary").agent(AMY)).await;
+    let report = counter.run(Check::service_account("AIzaSyNeversay").agent(AMY)).await;
     for id in ["account", "user", "scopes", "api_enabled", "calendar", "role", "agent", "working_hours"] {
         let step = report.step(id).unwrap();
         assert_eq!((step.outcome, step.waits_for.as_deref()), (Outcome::Skipped, Some("file")), "{report}");

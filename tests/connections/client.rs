@@ -96,7 +96,7 @@ async fn a_vendor_s_client_serves_tenants_that_bring_none() {
 #[tokio::test]
 async fn a_desktop_client_cannot_be_sent_to_an_address_of_the_crm() {
     let office = Office::unconfigured();
-    let file = json!({"installed": {"client_id": CLIENT, "client_secret": "client-canary", "redirect_uris": ["http://localhost"]}});
+    let file = json!({"installed": {"client_id": CLIENT, "client_secret": "GOCSPX-neversay", "redirect_uris": ["http://localhost"]}});
     let file = OAuthClientFile::from_json(&file.to_string()).unwrap();
     office.connections.set_client(&office.tenant, &file).await.unwrap();
     let error = office.connections.begin(&office.tenant, &Consent::in_session(SESSION)).await.unwrap_err();

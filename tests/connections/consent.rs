@@ -171,7 +171,7 @@ pub(crate) async fn s05_a_forged_altered_expired_or_foreign_callback_is_refused_
     assert_eq!(back(&format!("{url}&code=another"), SESSION).await, Some(Refusal::Altered));
     assert_eq!(back(&format!("{url}&error=access_denied"), SESSION).await, Some(Refusal::Altered));
     assert_eq!(back(&format!("?state={state}"), SESSION).await, Some(Refusal::Altered));
-    assert_eq!(back("?code=4/0x", SESSION).await, Some(Refusal::Altered));
+    assert_eq!(back("?code=4/0neversay", SESSION).await, Some(Refusal::Altered));
     assert_eq!(back("", SESSION).await, Some(Refusal::Altered));
     assert_eq!(
         back(&format!("?state={state}&code={}", "x".repeat(20_000)), SESSION).await,
@@ -244,7 +244,7 @@ async fn refusals_of_google_s_are_told_apart() {
         Refusal::of_google(&page.error, true)
     };
     let client = |office: &Office, change: &dyn Fn(&mut calsync_testkit::fake_google::OAuthClient)| {
-        change(office.fake().oauth_client(super::office::CLIENT, "client-canary"));
+        change(office.fake().oauth_client(super::office::CLIENT, "GOCSPX-neversay"));
     };
     client(&office, &|client| client.testing = true);
     let page = office.begin(amy()).await;

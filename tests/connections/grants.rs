@@ -77,7 +77,7 @@ pub(crate) async fn g30_a_grant_that_ended_is_remembered_and_the_seven_day_rule_
     let office = Office::new().await;
     {
         let mut fake = office.fake();
-        let client = fake.oauth_client(super::office::CLIENT, "client-canary");
+        let client = fake.oauth_client(super::office::CLIENT, "GOCSPX-neversay");
         client.testing = true;
         client.test_users.extend([AMY.to_owned(), BOB.to_owned()]);
     }

@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 /// An office whose client is a desktop app, and its connections by the time of this machine.
 async fn desktop() -> (Office, Connections) {
     let office = Office::unconfigured();
-    office.fake().oauth_client(CLIENT, "client-canary").kind = ClientKind::Installed;
+    office.fake().oauth_client(CLIENT, "GOCSPX-neversay").kind = ClientKind::Installed;
     let connections = office.worker(4).clock(Arc::new(SystemClock)).build().unwrap();
-    let file = json!({"installed": {"client_id": CLIENT, "client_secret": "client-canary", "redirect_uris": ["http://localhost"]}});
+    let file = json!({"installed": {"client_id": CLIENT, "client_secret": "GOCSPX-neversay", "redirect_uris": ["http://localhost"]}});
     let file = OAuthClientFile::from_json(&file.to_string()).unwrap();
     connections.set_client(&office.tenant, &file).await.unwrap();
     (office, connections)
@@ -51,7 +51,7 @@ async fn a_desktop_client_comes_back_to_the_loopback_once_and_strangers_do_not_e
     let root = url.split('?').next().unwrap().to_owned();
     let browser = async {
         assert!(browse(&format!("{root}favicon.ico")).await.starts_with("HTTP/1.1 404"));
-        let forged = browse(&format!("{root}?state=forged&code=4/0canary")).await;
+        let forged = browse(&format!("{root}?state=forged&code=4/0neversay")).await;
         assert!(forged.starts_with("HTTP/1.1 400"), "{forged}");
         clean(&forged);
         browse(&url).await

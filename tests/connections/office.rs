@@ -13,6 +13,7 @@ use calsync_google::connect::{
 };
 use calsync_google::{Endpoints, OAuthClientFile};
 use calsync_testkit::fake_google::{Choice, FakeGoogle, FakeTransport, Landing};
+use calsync_testkit::marked::{MarkedEntropy, key_bytes};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -23,7 +24,7 @@ pub(crate) const BOB: &str = "bob@example.com";
 pub(crate) const CLIENT: &str = "1234-abcd.apps.googleusercontent.com";
 pub(crate) const OTHER_CLIENT: &str = "5678-efgh.apps.googleusercontent.com";
 pub(crate) const REDIRECT: &str = "https://crm.example.com/suite/index.php?entryPoint=google";
-pub(crate) const SESSION: &str = "session-canary-of-amy";
+pub(crate) const SESSION: &str = "session-neversay-of-amy";
 
 /// Where the fake is, as far as anybody has to know.
 const BASE: &str = "http://127.0.0.1:1";
@@ -119,7 +120,7 @@ pub(crate) struct Office {
 /// An OAuth client's file of the type `web`.
 pub(crate) fn web_client(id: &str, redirects: &[&str]) -> OAuthClientFile {
     let file = json!({"web": {
-        "client_id": id, "client_secret": "client-canary", "redirect_uris": redirects, "project_id": "p1",
+        "client_id": id, "client_secret": "GOCSPX-neversay", "redirect_uris": redirects, "project_id": "p1",
         "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": "https://oauth2.googleapis.com/token",
     }});
     OAuthClientFile::from_json(&file.to_string()).unwrap()
@@ -147,7 +148,7 @@ impl Office {
             fake.account(person);
         }
         for id in [CLIENT, OTHER_CLIENT] {
-            fake.oauth_client(id, "client-canary").redirect_uris = vec![REDIRECT.to_owned()];
+            fake.oauth_client(id, "GOCSPX-neversay").redirect_uris = vec![REDIRECT.to_owned()];
         }
         let wire = Arc::new(Wire {
             fake: FakeTransport::new(fake, clock.clone()),
@@ -265,8 +266,8 @@ fn worker(
     store: &Arc<dyn Store>,
     seed: u64,
 ) -> ConnectionsBuilder {
-    let entropy = Arc::new(SeededEntropy::new(seed));
-    let keys = KeyBytes::new(MasterKey::new([7; 32]));
+    let entropy = Arc::new(MarkedEntropy::new(SeededEntropy::new(seed)));
+    let keys = KeyBytes::new(MasterKey::new(key_bytes(7)));
     let vault = Arc::new(Vault::new(store.clone(), Arc::new(keys), entropy.clone()));
     Connections::builder(store.clone(), vault)
         .redirect_uri(REDIRECT)
@@ -288,7 +289,7 @@ pub(crate) fn refusal(outcome: &Outcome) -> &Refusal {
 /// Nothing of a secret in what a person may see.
 #[track_caller]
 pub(crate) fn clean(text: &str) {
-    for canary in ["canary", "1//", "ya29", "4/0"] {
+    for canary in ["neversay", "1//", "ya29", "4/0"] {
         assert!(!text.contains(canary), "{canary} in {text}");
     }
 }

@@ -63,7 +63,14 @@ async fn s08_an_agent_is_invited_connects_and_is_synchronised_and_the_file_has_n
     for entry in std::fs::read_dir(directory.path()).unwrap() {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
         let text = String::from_utf8_lossy(&bytes);
-        for secret in ["1//fake", "ya29.fake", "4/fake", "client-canary", SESSION, invited.token.reveal()] {
+        for secret in [
+            "1//0neversay",
+            "ya29.neversay",
+            "4/0neversay",
+            "GOCSPX-neversay",
+            SESSION,
+            invited.token.reveal(),
+        ] {
             assert!(!text.contains(secret), "{secret}");
         }
     }

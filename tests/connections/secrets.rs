@@ -23,7 +23,9 @@ pub(crate) async fn s09_no_token_code_state_session_or_link_is_logged_or_printed
     let office = Office::new().await;
     let connections = &office.connections;
     let mut secrets: Vec<String> =
-        ["client-canary", SESSION, "1//fake", "ya29.fake", "4/fake"].map(str::to_owned).into();
+        ["GOCSPX-neversay", SESSION, "1//0neversay", "ya29.neversay", "4/0neversay"]
+            .map(str::to_owned)
+            .into();
     // Invited, mistaken, invited once more, connected.
     let invited = connections.invite(&office.tenant, &Invite::agent("agent-7", AMY)).await.unwrap();
     secrets.push(invited.token.reveal().to_owned());
@@ -36,10 +38,10 @@ pub(crate) async fn s09_no_token_code_state_session_or_link_is_logged_or_printed
         let forged = format!("{}x", landing.url().unwrap());
         let _ = write!(printed, "{:?}", connections.finish(&forged, SESSION, &Effort::default()).await);
         let stranger =
-            connections.finish(landing.url().unwrap(), "session-canary-of-eve", &Effort::default()).await;
+            connections.finish(landing.url().unwrap(), "session-neversay-of-eve", &Effort::default()).await;
         let _ = write!(printed, "{stranger:?}{:?}", office.comes_back(&landing).await);
     }
-    secrets.push("session-canary".into());
+    secrets.push("session-neversay".into());
     // Declined; refreshed with trouble; ended; another client; taken back.
     let page = office.begin(Consent::in_session(SESSION)).await;
     secrets.extend(Landing::Redirect(page.url.clone()).param("state"));
@@ -84,7 +86,7 @@ pub(crate) async fn s01_an_upload_that_names_another_endpoint_is_refused_and_nob
     let here = format!("http://{}/token", listener.local_addr().unwrap());
     let office = Office::unconfigured();
     for field in ["token_uri", "auth_uri"] {
-        let mut file = json!({"web": {"client_id": CLIENT, "client_secret": "client-canary", "redirect_uris": [REDIRECT]}});
+        let mut file = json!({"web": {"client_id": CLIENT, "client_secret": "GOCSPX-neversay", "redirect_uris": [REDIRECT]}});
         file["web"][field] = json!(here);
         let read = OAuthClientFile::from_json(&file.to_string());
         assert!(refused_for(field, &read), "a client's {field}: {read:?}");

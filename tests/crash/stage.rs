@@ -10,6 +10,7 @@ use calsync_core::{RecordId, Secret, Zone};
 use calsync_google::{Endpoints, Google, OAuthClient};
 use calsync_sqlite::SqliteStore;
 use calsync_testkit::fake_google::FakeGoogle;
+use calsync_testkit::marked::{CLIENT_SECRET, refresh_token};
 use calsync_testkit::sim::gate::{Ended, Gate, SimClock, SimStore, drive, now};
 use calsync_testkit::sim::transport::SimTransport;
 use chrono::{DateTime, Duration, NaiveDateTime, Utc};
@@ -47,11 +48,16 @@ pub(crate) struct Stage {
 impl Stage {
     pub(crate) fn new(agents: &[&str], mail: Mail) -> Self {
         let mut fake = FakeGoogle::new();
-        fake.oauth_client("client", "secret");
+        fake.oauth_client("client", CLIENT_SECRET);
         for agent in [AMY, BOB] {
             fake.account(agent);
             fake.set_zone(agent, "America/New_York");
-            fake.refresh_token(agent, "client", agent, &["https://www.googleapis.com/auth/calendar"]);
+            fake.refresh_token(
+                &refresh_token(agent),
+                "client",
+                agent,
+                &["https://www.googleapis.com/auth/calendar"],
+            );
         }
         let monday = "2026-11-02T08:00:00Z".parse().unwrap();
         let mut stage = Self::open(&Start { fake, now: monday, store: Vec::new(), bindings: Vec::new() });
@@ -116,8 +122,8 @@ impl Stage {
                 chance: entropy.clone(),
                 watch: None,
             };
-            let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
-            let google = Google::refresh_token(client, Secret::new(agent))
+            let client = OAuthClient { id: "client".into(), secret: Secret::new(CLIENT_SECRET) };
+            let google = Google::refresh_token(client, Secret::new(refresh_token(agent)))
                 .endpoints(Endpoints::under("http://127.0.0.1:1").unwrap())
                 .transport(Arc::new(transport))
                 .clock(self.clock.clone())

@@ -8,33 +8,36 @@ use calsync_core::store::EntryState;
 use calsync_core::{Binding, ErrorKind, Secret};
 use calsync_google::{Google, GoogleBuilder, OAuthClient, SCOPE_EVENTS};
 use calsync_testkit::fake_google::{AccountState, FakeGoogle, Fault, FaultKind, Route};
+use calsync_testkit::marked::{CLIENT_SECRET, MARK};
 use std::sync::Arc;
 use std::time::Duration;
 
 const CLIENT: &str = "1-a.apps.googleusercontent.com";
+const GRANT: &str = "1//0neversay-grant";
+const NEW_GRANT: &str = "1//0neversay-new-grant";
 
 fn grant(token: &str) -> GoogleBuilder {
-    let client = OAuthClient { id: CLIENT.into(), secret: Secret::new("client-secret") };
+    let client = OAuthClient { id: CLIENT.into(), secret: Secret::new(CLIENT_SECRET) };
     Google::refresh_token(client, Secret::new(token))
 }
 
 fn granted(fake: &mut FakeGoogle) {
-    fake.oauth_client(CLIENT, "client-secret");
-    for token in ["grant", "new-grant"] {
+    fake.oauth_client(CLIENT, CLIENT_SECRET);
+    for token in [GRANT, NEW_GRANT] {
         fake.refresh_token(token, CLIENT, AMY, &["calendar.events"]);
     }
 }
 
 #[tokio::test]
 async fn g30_a_revoked_grant_is_a_state_of_its_own_and_a_new_one_goes_on_with_what_waits() {
-    let desk = Setup::default().google(|| grant("grant")).fake(granted).desk().await;
+    let desk = Setup::default().google(|| grant(GRANT)).fake(granted).desk().await;
     desk.enter(hour("g1", 1));
     desk.run().await;
     desk.create(&visit("v1", "2026-12-10T09:00:00")).await;
     // It is taken back between the listing and the write.
     desk.before(|request, fake| {
         if request.method() == http::Method::POST && request.uri().path().ends_with("/events") {
-            fake.revoke_refresh_token("grant");
+            fake.revoke_refresh_token(GRANT);
             fake.expire_access_tokens();
         }
         Way::Free
@@ -50,7 +53,7 @@ async fn g30_a_revoked_grant_is_a_state_of_its_own_and_a_new_one_goes_on_with_wh
     let last = health.last_error.unwrap();
     assert_eq!(last.kind, ErrorKind::Unauthorized);
     assert!(last.message.contains("Connect the account again"), "{}", last.message);
-    assert!(!last.message.contains("grant-") && !last.message.contains("client-secret"));
+    assert!(!last.message.contains(MARK));
     assert_eq!(desk.queued().await, 1, "the queue is kept");
     // Nobody asks Google again and again.
     let asked = desk.asked(Route::Token);
@@ -61,7 +64,7 @@ async fn g30_a_revoked_grant_is_a_state_of_its_own_and_a_new_one_goes_on_with_wh
     // An appointment can still be booked meanwhile.
     desk.create(&visit("v2", "2026-12-11T09:00:00")).await;
 
-    let engine = desk.another_engine(Arc::clone(desk.engine.store()), grant("new-grant"), 9);
+    let engine = desk.another_engine(Arc::clone(desk.engine.store()), grant(NEW_GRANT), 9);
     let report = engine.run(&desk.binding).await.unwrap();
     assert_eq!(report.error, None, "{report}");
     assert_eq!((desk.living().len(), desk.writes()), (3, 2));
@@ -72,7 +75,7 @@ async fn g30_a_revoked_grant_is_a_state_of_its_own_and_a_new_one_goes_on_with_wh
 #[tokio::test]
 async fn g30_a_grant_of_an_app_in_testing_dies_after_seven_days_and_says_so_and_can_be_unbound() {
     let desk = Setup::default()
-        .google(|| grant("grant"))
+        .google(|| grant(GRANT))
         .fake(|fake| {
             granted(fake);
             fake.set_oauth_client_testing(CLIENT, true);

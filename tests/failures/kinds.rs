@@ -6,6 +6,7 @@ use calsync_core::model::{EventType, Visibility};
 use calsync_core::plan::{Action, Waiting};
 use calsync_core::provider::Mail;
 use calsync_testkit::fake_google::{Fault, FaultKind, Role, Route};
+use calsync_testkit::marked::MARK;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 
@@ -131,8 +132,8 @@ async fn g39_a_private_event_stays_private_and_out_of_every_log() {
     let desk = Setup::default().binding(|new| new.mail(Mail::Guests)).desk().await;
     let mut printed = String::new();
     desk.fake().inject(Fault::new(FaultKind::Status { code: 503 }).on(Route::PatchEvent));
-    let secret = json!({"summary": "canary visit", "description": "canary text", "location": "canary street",
-        "visibility": "private", "attendees": [{"email": AMY}, {"email": EVE, "comment": "canary comment"}]});
+    let secret = json!({"summary": "neversay visit", "description": "neversay text", "location": "neversay street",
+        "visibility": "private", "attendees": [{"email": AMY}, {"email": EVE, "comment": "neversay comment"}]});
     desk.enter(with(hour("g1", 1), secret.clone()));
     desk.enter(with(hour("g2", 2), with(secret, json!({"visibility": "confidential"}))));
     let plan = desk.engine.plan(&desk.binding).await.unwrap();
@@ -148,43 +149,43 @@ async fn g39_a_private_event_stays_private_and_out_of_every_log() {
     assert_eq!(shown.len(), 2);
     for (shown, visibility) in shown.iter().zip([Visibility::Private, Visibility::Confidential]) {
         assert_eq!(shown.appointment.visibility, visibility);
-        desk.edit(&shown.record, |a| a.description = Some("canary edited".into())).await;
+        desk.edit(&shown.record, |a| a.description = Some("neversay edited".into())).await;
     }
-    desk.retouch("g1", json!({"location": "canary avenue"}));
+    desk.retouch("g1", json!({"location": "neversay avenue"}));
     keep(&desk.run().await);
     keep(&desk.settled().await);
     for (id, visibility) in [("g1", "private"), ("g2", "confidential")] {
         let event = desk.event(id);
         assert_eq!(
             (&event["visibility"], &event["description"]),
-            (&json!(visibility), &json!("canary edited"))
+            (&json!(visibility), &json!("neversay edited"))
         );
     }
     for write in desk.fake().journal().iter().filter(|entry| entry.wrote()) {
         assert_eq!(write.request_json().get("visibility"), None);
     }
     // What is refused, lost or conflicting says no more.
-    desk.edit(&shown[0].record, |a| a.summary = Some("canary here".into())).await;
-    desk.retouch("g1", json!({"summary": "canary there"}));
+    desk.edit(&shown[0].record, |a| a.summary = Some("neversay here".into())).await;
+    desk.retouch("g1", json!({"summary": "neversay there"}));
     keep(&desk.run().await);
     let log = log.0.lock().unwrap().clone();
     assert!(log.contains("run ended"), "nothing was logged: {log}");
-    assert!(!log.contains("canary"), "{log}");
-    assert!(!printed.contains("canary"), "{printed}");
+    assert!(!log.contains(MARK), "{log}");
+    assert!(!printed.contains(MARK), "{printed}");
 }
 
 #[tokio::test]
 async fn g39_a_private_appointment_of_the_crm_arrives_private() {
     let desk = Desk::new().await;
-    let mut visit = super::desk::visit("canary", "2026-12-01T09:00:00");
+    let mut visit = super::desk::visit("neversay", "2026-12-01T09:00:00");
     visit.visibility = Visibility::Private;
     let record = desk.create(&visit).await;
     let report = desk.run().await;
-    assert!(!format!("{report}{report:?}").contains("canary"), "{report}");
-    assert_eq!(desk.titled("canary")["visibility"], "private");
-    desk.edit(&record, |a| a.summary = Some("canary 2".into())).await;
+    assert!(!format!("{report}{report:?}").contains(MARK), "{report}");
+    assert_eq!(desk.titled("neversay")["visibility"], "private");
+    desk.edit(&record, |a| a.summary = Some("neversay 2".into())).await;
     desk.run().await;
-    assert_eq!(desk.titled("canary 2")["visibility"], "private");
+    assert_eq!(desk.titled("neversay 2")["visibility"], "private");
     desk.settled_after_a_full_listing().await;
     // To somebody who may only read the calendar, it is a busy hour.
     let robot = Setup::default()
@@ -192,7 +193,7 @@ async fn g39_a_private_appointment_of_the_crm_arrives_private() {
         .fake(|fake| fake.share(AMY, super::desk::ROBOT, Role::Reader))
         .desk()
         .await;
-    robot.enter(with(hour("g1", 1), json!({"visibility": "private", "summary": "canary"})));
+    robot.enter(with(hour("g1", 1), json!({"visibility": "private", "summary": "neversay"})));
     robot.run().await;
     let shown = robot.shown().await;
     assert_eq!((shown.len(), shown[0].appointment.summary.as_deref()), (1, None));

@@ -163,9 +163,9 @@ async fn c18_details_of_a_private_appointment_stay_in_the_tables_of_the_crm() {
     let mut limits = Limits::default();
     limits.calendar.create = none;
     let binding = engine.bind(new.limits(limits)).await.unwrap();
-    let mut private = visit("canary visit", "2026-12-01T09:00:00");
-    private.description = Some("canary text".into());
-    private.location = Some("canary street".into());
+    let mut private = visit("neversay visit", "2026-12-01T09:00:00");
+    private.description = Some("neversay text".into());
+    private.location = Some("neversay street".into());
     private.visibility = Visibility::Private;
     let create = |fields| RecordChange::Create { agent: AMY.into(), occurrence: None, fields };
     table.write(&"a1".into(), create(private.to_fields())).await;
@@ -176,7 +176,7 @@ async fn c18_details_of_a_private_appointment_stay_in_the_tables_of_the_crm() {
     assert_eq!(report.held.len(), 1, "{report}");
     printed.push_str(&format!("{report}{report:?}"));
     engine.change(&binding, |binding| binding.limits = Limits::default()).await.unwrap();
-    private.description = Some("canary again".into());
+    private.description = Some("neversay again".into());
     let (units, fields) = (["description".into()].into(), private.to_fields());
     let edit = RecordChange::Patch { units, fields, occurrence: None, agent: None, sync: None };
     for _ in 0..2 {
@@ -185,7 +185,7 @@ async fn c18_details_of_a_private_appointment_stay_in_the_tables_of_the_crm() {
         table.write(&"a1".into(), edit.clone()).await;
     }
     let kept = table.read(&Tenant::from("default"), &["a1".into()]).await.unwrap();
-    assert_eq!(kept[0].fields.as_ref().unwrap().get("description").unwrap(), "canary again");
+    assert_eq!(kept[0].fields.as_ref().unwrap().get("description").unwrap(), "neversay again");
     for text in
         [printed, log.0.lock().unwrap().clone(), bytes(directory.path()), format!("{:?}", desk.living())]
     {

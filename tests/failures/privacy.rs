@@ -9,6 +9,7 @@ use calsync_core::store::Store;
 use calsync_core::{Report, Result};
 use calsync_sqlite::SqliteStore;
 use calsync_testkit::fake_google::{Fault, FaultKind, Route};
+use calsync_testkit::marked::MARK;
 use rusqlite::types::ValueRef;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -19,10 +20,10 @@ fn secret(event: Value) -> Value {
     with(
         event,
         json!({
-            "summary": "canary visit", "description": "canary text", "location": "canary street",
+            "summary": "neversay visit", "description": "neversay text", "location": "neversay street",
             "visibility": "private",
-            "attendees": [{"email": AMY}, {"email": "canary@elsewhere.example", "comment": "canary comment"}],
-            "extendedProperties": {"private": {"canary": "canary"}},
+            "attendees": [{"email": AMY}, {"email": "neversay@elsewhere.example", "comment": "neversay comment"}],
+            "extendedProperties": {"private": {"neversay": "neversay"}},
         }),
     )
 }
@@ -101,7 +102,7 @@ impl Printed {
 }
 
 pub(crate) fn silent(text: &str) {
-    let at = text.to_lowercase().find("canary");
+    let at = text.to_lowercase().find(MARK);
     let around =
         at.map(|at| text.to_lowercase().chars().skip(at.saturating_sub(300)).take(600).collect::<String>());
     assert_eq!(around.unwrap_or_default(), "");
@@ -127,7 +128,7 @@ pub(crate) async fn c18_details_of_private_events_reach_neither_the_store_nor_a_
     desk.after(|_, mut answer| {
         let spoil = |event: &mut Value| {
             if event["id"] == "strange" {
-                event["start"] = json!({"dateTime": "canary o'clock", "timeZone": "Canary/Town"});
+                event["start"] = json!({"dateTime": "neversay o'clock", "timeZone": "Neversay/Town"});
             }
         };
         answer["items"].as_array_mut().into_iter().flatten().for_each(spoil);
@@ -139,11 +140,14 @@ pub(crate) async fn c18_details_of_private_events_reach_neither_the_store_nor_a_
     let busy = |titles: &[String]| titles.iter().filter(|title| *title == "Busy").count();
     assert_eq!(busy(&desk.titles().await), 6, "{:?}", desk.titles().await);
     // Edited, also in one occurrence; private only now; deleted.
-    desk.retouch("single", json!({"description": "canary again", "location": "canary lane"}));
-    desk.retouch("series_20261210T160000Z", json!({"summary": "canary moved", "location": "canary lane"}));
+    desk.retouch("single", json!({"description": "neversay again", "location": "neversay lane"}));
+    desk.retouch(
+        "series_20261210T160000Z",
+        json!({"summary": "neversay moved", "location": "neversay lane"}),
+    );
     desk.retouch(
         "later",
-        json!({"visibility": "private", "summary": "canary later", "description": "canary"}),
+        json!({"visibility": "private", "summary": "neversay later", "description": "neversay"}),
     );
     desk.remove("deleted");
     printed.plan(&desk).await;
@@ -158,7 +162,7 @@ pub(crate) async fn c18_details_of_private_events_reach_neither_the_store_nor_a_
         a.location = Some("Dock 4".into());
     })
     .await;
-    desk.retouch("single", json!({"summary": "canary conflict", "transparency": "transparent"}));
+    desk.retouch("single", json!({"summary": "neversay conflict", "transparency": "transparent"}));
     desk.fake().inject(Fault::new(FaultKind::Status { code: 503 }).on(Route::PatchEvent));
     for _ in 0..3 {
         printed.keep(desk.try_run().await);
@@ -169,7 +173,10 @@ pub(crate) async fn c18_details_of_private_events_reach_neither_the_store_nor_a_
     printed.keep(Ok(desk.settled().await));
     // What was typed there is still there, and what was typed here stayed here.
     let event = desk.event("single");
-    assert_eq!((&event["summary"], &event["location"]), (&json!("canary conflict"), &json!("canary lane")));
+    assert_eq!(
+        (&event["summary"], &event["location"]),
+        (&json!("neversay conflict"), &json!("neversay lane"))
+    );
     assert!(event["start"]["dateTime"].as_str().unwrap().starts_with("2026-12-01T13:00"), "{event}");
     assert_eq!(desk.value(&single, "location").await, "Dock 4");
     assert_eq!(desk.value(&single, "transparency").await, "transparent");
@@ -189,9 +196,9 @@ async fn c18_details_of_a_private_appointment_stay_in_the_crms_own_table() {
     let desk = filed(&file, |new| new.private_detail(Detail::BusyOnly)).await;
     let mut printed = Printed::default();
     let hide = |a: &mut Appointment| {
-        a.summary = Some("canary visit".into());
-        a.description = Some("canary text".into());
-        a.location = Some("canary street".into());
+        a.summary = Some("neversay visit".into());
+        a.description = Some("neversay text".into());
+        a.location = Some("neversay street".into());
         a.visibility = Visibility::Private;
     };
     let mut private = visit("", "2026-12-01T09:00:00");
@@ -202,7 +209,7 @@ async fn c18_details_of_a_private_appointment_stay_in_the_crms_own_table() {
     printed.plan(&desk).await;
     printed.keep(desk.try_run().await);
     printed.keep(desk.try_run().await);
-    desk.edit(&record, |a| a.description = Some("canary again".into())).await;
+    desk.edit(&record, |a| a.description = Some("neversay again".into())).await;
     desk.edit(&later, hide).await;
     desk.crm.delete(&gone).await.unwrap();
     printed.plan(&desk).await;
@@ -216,7 +223,7 @@ async fn c18_details_of_a_private_appointment_stay_in_the_crms_own_table() {
     titles.sort_unstable();
     assert_eq!(titles, ["Busy", "open"]);
     desk.settled_after_a_full_listing().await;
-    assert_eq!(desk.value(&record, "description").await, "canary again");
+    assert_eq!(desk.value(&record, "description").await, "neversay again");
     silent(&tables(&file));
     silent(&printed.0);
     for entry in desk.fake().journal().iter().filter(|entry| entry.wrote()) {
@@ -375,21 +382,21 @@ async fn g39_what_is_private_on_one_side_is_held_back_until_both_agree_and_passe
     for _ in 0..3 {
         desk.run().await;
     }
-    assert_eq!(desk.titles().await, ["canary visit"]);
-    assert_eq!(desk.value(&record, "location").await, "canary street");
+    assert_eq!(desk.titles().await, ["neversay visit"]);
+    assert_eq!(desk.value(&record, "location").await, "neversay street");
     desk.settled_after_a_full_listing().await;
     // Opened in the CRM: Google's text passes as well, and Google's event is as open.
     desk.retouch("g1", json!({"visibility": "private"}));
     desk.run().await;
-    desk.retouch("g1", json!({"description": "canary new"}));
+    desk.retouch("g1", json!({"description": "neversay new"}));
     desk.run().await;
-    assert_eq!(desk.value(&record, "description").await, "canary text");
+    assert_eq!(desk.value(&record, "description").await, "neversay text");
     desk.edit(&record, |a| a.visibility = Visibility::Default).await;
     for _ in 0..3 {
         desk.run().await;
     }
     assert_ne!(desk.event("g1")["visibility"], "private");
-    assert_eq!(desk.value(&record, "description").await, "canary new");
+    assert_eq!(desk.value(&record, "description").await, "neversay new");
     desk.settled_after_a_full_listing().await;
 }
 
@@ -401,7 +408,7 @@ async fn what_may_be_the_same_busy_time_on_both_sides_waits_for_a_person() {
         private.visibility = Visibility::Private;
         private
     };
-    desk.enter(with(hour("g1", 1), json!({"summary": "a quite other canary", "visibility": "private"})));
+    desk.enter(with(hour("g1", 1), json!({"summary": "a quite other neversay", "visibility": "private"})));
     let same = desk.create(&private("2026-12-01T09:00:00")).await;
     desk.create(&private("2026-12-02T09:00:00")).await;
     let report = desk.run().await;

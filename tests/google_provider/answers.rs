@@ -7,9 +7,12 @@ use calsync_core::provider::{Effort, Provider, Start};
 use calsync_core::{Error, ErrorKind, Retry, Secret};
 use calsync_google::{Google, OAuthClient, SCOPE_EVENTS};
 use calsync_testkit::fake_google::{Behaviour, Fault, FaultKind, Role, Route};
+use calsync_testkit::marked::CLIENT_SECRET;
 use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
+
+const GRANT: &str = "1//0neversay-grant";
 
 #[tokio::test]
 async fn a_shared_calendar_works_without_delegation_but_for_guests() {
@@ -138,17 +141,17 @@ async fn a_clock_that_is_hours_off_is_no_obstacle() {
 #[tokio::test]
 async fn g30_a_revoked_refresh_token_is_told_once_and_asked_about_no_more() {
     let client =
-        || OAuthClient { id: "1-a.apps.googleusercontent.com".into(), secret: Secret::new("client-secret") };
+        || OAuthClient { id: "1-a.apps.googleusercontent.com".into(), secret: Secret::new(CLIENT_SECRET) };
     let arrange = |behaviour: fn(&mut Behaviour)| {
-        world_with(Google::refresh_token(client(), Secret::new("grant")), |fake| {
-            fake.oauth_client("1-a.apps.googleusercontent.com", "client-secret");
-            fake.refresh_token("grant", "1-a.apps.googleusercontent.com", AMY, &["calendar.events"]);
+        world_with(Google::refresh_token(client(), Secret::new(GRANT)), |fake| {
+            fake.oauth_client("1-a.apps.googleusercontent.com", CLIENT_SECRET);
+            fake.refresh_token(GRANT, "1-a.apps.googleusercontent.com", AMY, &["calendar.events"]);
             behaviour(fake.behaviour_mut());
         })
     };
     let world = arrange(|_| {});
     world.list(None).await.unwrap();
-    world.fake().revoke_refresh_token("grant");
+    world.fake().revoke_refresh_token(GRANT);
     world.fake().expire_access_tokens();
     let before = world.fake().requests();
     let error = world.list(None).await.unwrap_err();

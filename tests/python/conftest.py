@@ -100,6 +100,8 @@ def fake(fake_google_program, tmp_path):
             yield FakeGoogle(json.loads(first_line(server)))
         finally:
             server.kill()
+            # What it said after the first line is nobody's secret, and looked through with all other output.
+            print(server.stdout.read().decode())
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_consent_exchange_and_refresh_with_googles_own_flow(fake):
     assert answer["state"] == [state]
     assert set(answer["scope"][0].split()) == {EVENTS, LISTS}
     with pytest.raises(OAuth2Error, match="invalid_grant"):
-        flow_of(fake, [EVENTS]).fetch_token(code=answer["code"][0], code_verifier="x" * 43)
+        flow_of(fake, [EVENTS]).fetch_token(code=answer["code"][0], code_verifier="neversay" * 6)
 
     flow.fetch_token(authorization_response=landed)
     credentials = flow.credentials

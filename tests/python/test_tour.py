@@ -65,6 +65,8 @@ def starts(events):
 
 
 def test_a_refresh_token_opens_the_calendars_of_its_owner(alice):
+    # Looked for in what this tour prints: a search that finds nothing has to be one that finds this.
+    print("control-neversay")
     calendars = alice.calendarList().list().execute()
     primary = next(entry for entry in calendars["items"] if entry.get("primary"))
     assert (calendars["kind"], primary["id"], primary["accessRole"]) == ("calendar#calendarList", CALENDAR, "owner")
@@ -80,8 +82,8 @@ def test_a_service_account_acts_for_the_person_it_names(fake):
 
 def test_a_wrong_refresh_token_and_an_unknown_person_get_no_access_token(fake):
     for credentials in (
-        fake.refresh_credentials(refresh_token="someone-elses"),
-        fake.refresh_credentials(client_secret="wrong"),
+        fake.refresh_credentials(refresh_token="1//0neversay-someone-elses"),
+        fake.refresh_credentials(client_secret="neversay-wrong"),
         fake.delegated_credentials("nobody@example.com"),
     ):
         with pytest.raises(RefreshError) as refused:

@@ -17,7 +17,7 @@ async fn s08_a_key_file_is_read_anew_and_an_older_one_opens() {
     let text = missing.to_string();
     assert_eq!(missing.kind(), ErrorKind::Config);
     assert!(text.contains("new.key") && text.contains("openssl rand -base64 32"), "{text}");
-    let (first, second) = (generate(&SystemEntropy), generate(&SystemEntropy));
+    let (first, second) = (generate(&*entropy()), generate(&*entropy()));
     std::fs::write(&new, first.text.reveal()).unwrap();
     std::fs::write(&old, format!("{}\n", second.text.reveal())).unwrap();
     assert_eq!(keys.current().await.unwrap().id(), first.key.id());
@@ -25,9 +25,9 @@ async fn s08_a_key_file_is_read_anew_and_an_older_one_opens() {
     assert!(keys.key(key(1).id()).await.unwrap().is_none());
     std::fs::write(&new, second.text.reveal()).unwrap();
     assert_eq!(keys.current().await.unwrap().id(), second.key.id(), "without a restart");
-    std::fs::write(&new, "hunter2-hunter2").unwrap();
+    std::fs::write(&new, "hunter2-neversay").unwrap();
     let text = keys.current().await.expect_err("that is a passphrase").to_string();
-    assert!(text.contains("15 characters of text") && text.contains("new.key"), "{text}");
+    assert!(text.contains("16 characters of text") && text.contains("new.key"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
     assert!(keys.key(second.key.id()).await.unwrap().is_some(), "the other file is good");
     keys.key(first.key.id()).await.expect_err("it may be the one in the file that cannot be read");
@@ -44,7 +44,7 @@ async fn s08_a_key_in_a_variable_is_read_and_a_missing_one_is_named() {
     }
     let error = KeyEnv::new("CALSYNC_TEST_UNSET").current().await.expect_err("it is not set");
     assert!(error.to_string().contains("variable CALSYNC_TEST_UNSET"), "{error}");
-    let new = generate(&SystemEntropy);
+    let new = generate(&*entropy());
     let again = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "files::s08_a_key_in_a_variable_is_read_and_a_missing_one_is_named"])
         .env(VARIABLE, new.text.reveal())
@@ -58,20 +58,23 @@ async fn s08_a_key_in_a_variable_is_read_and_a_missing_one_is_named() {
 async fn s08_a_database_file_does_not_hold_a_secret_and_rotates_as_any_store() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("crm.db");
-    let canary = "1//0g-canary-in-a-file";
+    let canary = "in a file";
     {
         let store = Arc::new(SqliteStore::open(&path).await.unwrap());
         let keys = KeyBytes::new(key(2)).older(key(1));
-        let old = Vault::new(store.clone(), Arc::new(KeyBytes::new(key(1))), Arc::new(SystemEntropy));
+        let old = Vault::new(store.clone(), Arc::new(KeyBytes::new(key(1))), entropy());
         assert!(put(&old, "acme", "amy", canary, None).await.unwrap());
-        let vault = Vault::new(store.clone(), Arc::new(keys), Arc::new(SystemEntropy));
+        let vault = Vault::new(store.clone(), Arc::new(keys), entropy());
         assert_eq!(vault.rotate_master(false).await.unwrap().rows_done, 1);
         assert_eq!(vault.rotate_data(&"acme".into(), false).await.unwrap().rows_done, 1);
-        let new = Vault::new(store.clone(), Arc::new(KeyBytes::new(key(2))), Arc::new(SystemEntropy));
+        let new = Vault::new(store.clone(), Arc::new(KeyBytes::new(key(2))), entropy());
         assert_eq!(got(&new, "acme", "amy").await.unwrap(), canary);
     }
     for file in std::fs::read_dir(directory.path()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        assert!(!bytes.windows(6).any(|part| part == b"canary"), "the file holds the secret");
+        assert!(
+            !bytes.windows(canary.len()).any(|part| part == canary.as_bytes()),
+            "the file holds the secret"
+        );
     }
 }

@@ -184,7 +184,7 @@ mod tests {
     }
 
     fn get(uri: &str) -> http::Request<Bytes> {
-        let request = http::Request::get(uri).header("authorization", "Bearer canary");
+        let request = http::Request::get(uri).header("authorization", "Bearer neversay");
         request.body(Bytes::new()).expect("a request")
     }
 
@@ -348,10 +348,10 @@ mod tests {
     #[tokio::test]
     async fn c18_nothing_of_the_request_is_in_an_error() {
         let error = transport()
-            .send(get(&format!("{}secret-path?q=canary", raw(b"").await)))
+            .send(get(&format!("{}secret-path?q=neversay", raw(b"").await)))
             .await
             .expect_err("no answer");
-        assert!(!error.message.contains("canary") && !error.message.contains("secret-path"), "{error:?}");
+        assert!(!error.message.contains("neversay") && !error.message.contains("secret-path"), "{error:?}");
     }
 
     /// `length` zero bytes, compressed.

@@ -242,7 +242,7 @@ mod tests {
     #[async_trait]
     impl TokenSource for Tokens {
         async fn token(&self, subject: &str, _: &Effort) -> Result<Secret> {
-            Ok(Secret::new(format!("{subject}-{}", self.0.lock().expect("whole"))))
+            Ok(Secret::new(format!("neversay-{subject}-{}", self.0.lock().expect("whole"))))
         }
 
         fn refused(&self, _: &str, _: &Secret) {
@@ -258,6 +258,7 @@ mod tests {
     }
 
     fn world(script: &[&'static str]) -> World {
+        crate::captured::begin();
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().expect("an instant")));
         let service = Arc::new(Service {
             script: Mutex::new(script.iter().copied().collect()),
@@ -336,7 +337,10 @@ mod tests {
     async fn a_token_that_is_refused_is_replaced_once_without_waiting() {
         let once = world(&["who?", "fine"]);
         once.send().await.expect("success");
-        assert_eq!(*once.service.tokens.lock().expect("whole"), ["Bearer amy-0", "Bearer amy-1"]);
+        assert_eq!(
+            *once.service.tokens.lock().expect("whole"),
+            ["Bearer neversay-amy-0", "Bearer neversay-amy-1"]
+        );
         assert_eq!(once.clock.monotonic(), Duration::ZERO);
         let twice = world(&["who?", "who?", "fine"]);
         failed(twice.send().await, ErrorKind::Unauthorized, false);

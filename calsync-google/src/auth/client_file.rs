@@ -199,7 +199,7 @@ mod tests {
             "client_id": "1-a.apps.googleusercontent.com", "project_id": "p1",
             "auth_uri": "https://accounts.google.com/o/oauth2/auth", "token_uri": TOKEN_URI,
             "auth_provider_x509_cert_url": "https://www.googleapis.com/oauth2/v1/certs",
-            "client_secret": "GOCSPX-canary",
+            "client_secret": "GOCSPX-neversay",
             "redirect_uris": ["https://crm.example.com/index.php?entryPoint=saveGoogleApiKey", "https://crm.example.com/cb"],
         })
     }
@@ -215,7 +215,7 @@ mod tests {
         let error = OAuthClientFile::from_json(text).expect_err("no client");
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.cure_text().is_some());
-        assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("neversay"), "{error}");
         error.message().to_owned()
     }
 
@@ -226,10 +226,10 @@ mod tests {
             for text in [text.clone(), format!("\u{feff}  {}\r\n", text.replace('\n', "\r\n"))] {
                 let file = OAuthClientFile::from_json(&text).expect("a client");
                 assert_eq!((file.kind, file.client.id.as_str()), (kind, "1-a.apps.googleusercontent.com"));
-                assert_eq!(file.client.secret.reveal(), "GOCSPX-canary");
+                assert_eq!(file.client.secret.reveal(), "GOCSPX-neversay");
                 assert_eq!(file.redirect_uris[1], "https://crm.example.com/cb");
                 assert_eq!(file.project_id.as_deref(), Some("p1"));
-                assert!(!format!("{file:?}").contains("canary"), "{file:?}");
+                assert!(!format!("{file:?}").contains("neversay"), "{file:?}");
             }
         }
         let bare =
@@ -241,12 +241,12 @@ mod tests {
     fn each_usual_mix_up_has_its_own_answer() {
         for (text, message) in [
             ("", "it is empty"),
-            ("GOCSPX-canary", "this is an OAuth client secret, not an OAuth client file"),
+            ("GOCSPX-neversay", "this is an OAuth client secret, not an OAuth client file"),
             (
-                "1-canary.apps.googleusercontent.com",
+                "1-neversay.apps.googleusercontent.com",
                 "this is the id of an OAuth client, not an OAuth client file",
             ),
-            ("AIzaCanary", "this is an API key, not an OAuth client file"),
+            ("AIzaNeversay", "this is an API key, not an OAuth client file"),
             ("<html>", "this is a web page, not an OAuth client file"),
             ("{\"web\":{\"client", "the text is cut off: its end is missing"),
             (
@@ -254,16 +254,16 @@ mod tests {
                 "this is the name of a file; its content is wanted (or OAuthClientFile::from_file)",
             ),
             (
-                r#"{"type":"service_account","private_key":"canary"}"#,
+                r#"{"type":"service_account","private_key":"neversay"}"#,
                 "this is a service account key, not an OAuth client file",
             ),
             (
-                r#"{"type":"authorized_user","client_id":"canary"}"#,
+                r#"{"type":"authorized_user","client_id":"neversay"}"#,
                 "these are a person's own credentials (gcloud), not an OAuth client file",
             ),
-            (r#"{"refresh_token":"canary"}"#, "this is a token, not an OAuth client file"),
+            (r#"{"refresh_token":"neversay"}"#, "this is a token, not an OAuth client file"),
             (
-                r#"{"client_id":"canary","client_secret":"canary"}"#,
+                r#"{"client_id":"neversay","client_secret":"neversay"}"#,
                 "this is what stands inside of an OAuth client file: the object `web` or `installed` around it is missing",
             ),
             ("{}", "neither `web` nor `installed` is in it: this is not an OAuth client file"),

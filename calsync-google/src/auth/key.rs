@@ -231,7 +231,7 @@ mod tests {
         let error = ServiceAccountKey::from_json(text).expect_err("no key");
         assert_eq!(error.kind(), ErrorKind::Config);
         assert!(error.cure_text().is_some());
-        assert!(!error.to_string().contains("canary"), "{error}");
+        assert!(!error.to_string().contains("neversay"), "{error}");
         error.message().to_owned()
     }
 
@@ -277,19 +277,19 @@ mod tests {
             (" \r\n ", "it is empty"),
             ("<!DOCTYPE html><title>Sign in</title>", "this is a web page, not a service account key"),
             ("{\"type\": \"service_acc", "the text is cut off: its end is missing"),
-            ("{type: canary}", "this is not valid JSON"),
+            ("{type: neversay}", "this is not valid JSON"),
             (
                 "{“type”: “service_account”}",
                 "the quotation marks were replaced by typographic ones, as word processors do",
             ),
-            ("hello canary", "this is not JSON"),
+            ("hello neversay", "this is not JSON"),
             ("[]", "this is a list, not a service account key"),
             ("\"{}\"", "this is JSON inside a JSON string: paste the file itself"),
-            ("AIzaSyCanary", "this is an API key, not a service account key"),
-            ("GOCSPX-canary", "this is an OAuth client secret, not a service account key"),
-            ("ya29.canary", "this is an access token, not a service account key"),
+            ("AIzaSyNeversay", "this is an API key, not a service account key"),
+            ("GOCSPX-neversay", "this is an OAuth client secret, not a service account key"),
+            ("ya29.neversay", "this is an access token, not a service account key"),
             (
-                "C:\\keys\\canary.json",
+                "C:\\keys\\neversay.json",
                 "this is the name of a file; its content is wanted (or ServiceAccountKey::from_file)",
             ),
             (
@@ -299,17 +299,20 @@ mod tests {
             ("eyJ0eXBlIjoiY2FuYXJ5In0=", "this is encoded in base64; paste the JSON text itself"),
             (PEM, "this is only the private key; the whole JSON file around it is wanted"),
             ("-----BEGIN CERTIFICATE-----", "this is a certificate or a bare key, not a service account key"),
-            (r#"{"web":{"client_id":"canary"}}"#, "this is an OAuth client file, not a service account key"),
             (
-                r#"{"installed":{"client_id":"canary"}}"#,
+                r#"{"web":{"client_id":"neversay"}}"#,
                 "this is an OAuth client file, not a service account key",
             ),
             (
-                r#"{"type":"authorized_user","refresh_token":"canary"}"#,
+                r#"{"installed":{"client_id":"neversay"}}"#,
+                "this is an OAuth client file, not a service account key",
+            ),
+            (
+                r#"{"type":"authorized_user","refresh_token":"neversay"}"#,
                 "these are a person's own credentials (gcloud), not a service account key",
             ),
             (
-                r#"{"type":"external_account","token_url":"http://canary"}"#,
+                r#"{"type":"external_account","token_url":"http://neversay"}"#,
                 "this is a workload identity file (external_account), which calsync does not use, as it names addresses to \
                  fetch from",
             ),
@@ -317,10 +320,10 @@ mod tests {
                 r#"{"type":"impersonated_service_account"}"#,
                 "this file impersonates a service account; the account's own key is wanted",
             ),
-            (r#"{"access_token":"canary"}"#, "this is a token, not a service account key"),
+            (r#"{"access_token":"neversay"}"#, "this is a token, not a service account key"),
             (r#"{"error":{"code":403}}"#, "this is an error message in JSON, not a key"),
             ("{}", "the field type is missing: this is not a service account key"),
-            (r#"{"type":"canary"}"#, "the field type is not service_account"),
+            (r#"{"type":"neversay"}"#, "the field type is not service_account"),
         ] {
             assert_eq!(refused(text), message);
         }
@@ -334,7 +337,7 @@ mod tests {
         for (pem, why) in [
             (json!(7), "it is not text"),
             (json!(null), "it is not text"),
-            (json!("canary"), "it is not a key in PEM form (-----BEGIN PRIVATE KEY-----)"),
+            (json!("neversay"), "it is not a key in PEM form (-----BEGIN PRIVATE KEY-----)"),
             (
                 json!(PEM.replace("-----END PRIVATE KEY-----", "")),
                 "it is cut off: the line -----END PRIVATE KEY----- is missing",
@@ -402,7 +405,7 @@ mod tests {
             refused(&with("token_uri", json!(["https://oauth2.googleapis.com/token"]))).contains("token_uri")
         );
         assert_eq!(
-            refused(&with("universe_domain", json!("canary.goog"))),
+            refused(&with("universe_domain", json!("neversay.goog"))),
             "the service account key has bad fields: universe_domain: it is not googleapis.com"
         );
     }

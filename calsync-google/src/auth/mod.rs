@@ -132,7 +132,7 @@ mod tests {
             let token = self.cache.get(subject, || async {
                 let n = self.asked.fetch_add(1, Ordering::Relaxed) + 1;
                 tokio::task::yield_now().await;
-                Ok((Secret::new(format!("token-{n}")), Duration::from_secs(3599)))
+                Ok((Secret::new(format!("neversay-{n}")), Duration::from_secs(3599)))
             });
             token.await.expect("a token").reveal().to_owned()
         }
@@ -141,11 +141,11 @@ mod tests {
     #[tokio::test]
     async fn a_token_is_kept_until_225_seconds_before_its_end() {
         let world = World::new();
-        assert_eq!(world.get("amy").await, "token-1");
+        assert_eq!(world.get("amy").await, "neversay-1");
         world.clock.advance(Duration::from_secs(3599 - 226));
-        assert_eq!(world.get("amy").await, "token-1");
+        assert_eq!(world.get("amy").await, "neversay-1");
         world.clock.advance(Duration::from_secs(1));
-        assert_eq!(world.get("amy").await, "token-2");
+        assert_eq!(world.get("amy").await, "neversay-2");
     }
 
     #[tokio::test]
@@ -163,9 +163,9 @@ mod tests {
         let world = World::new();
         let old = Secret::new(world.get("amy").await);
         world.cache.forget("amy", &old);
-        assert_eq!(world.get("amy").await, "token-2");
+        assert_eq!(world.get("amy").await, "neversay-2");
         world.cache.forget("amy", &old);
-        assert_eq!(world.get("amy").await, "token-2");
+        assert_eq!(world.get("amy").await, "neversay-2");
     }
 
     #[tokio::test]
@@ -175,11 +175,11 @@ mod tests {
             Err(calsync_core::Error::new(calsync_core::ErrorKind::Unavailable, "no"))
         });
         assert!(failed.await.is_err());
-        assert_eq!(world.get("amy").await, "token-1");
+        assert_eq!(world.get("amy").await, "neversay-1");
     }
 
     #[test]
     fn nothing_prints_a_token() {
-        assert_eq!(format!("{:?}", StaticToken(Secret::new("ya29.canary"))), "StaticToken([redacted])");
+        assert_eq!(format!("{:?}", StaticToken(Secret::new("ya29.neversay"))), "StaticToken([redacted])");
     }
 }

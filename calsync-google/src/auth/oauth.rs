@@ -249,25 +249,28 @@ mod tests {
     use calsync_core::http::BaseUrl;
 
     fn world(answers: &[(u16, &str)]) -> (Arc<Script>, Arc<ManualClock>, RefreshTokens) {
+        crate::captured::begin();
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().expect("an instant")));
         let script = Script::new(answers);
         let base = BaseUrl::new("https://oauth2.googleapis.com/token").expect("an address");
         let sender = Sender::new(base, script.clone(), clock.clone(), Arc::new(SeededEntropy::new(1)));
-        let client =
-            OAuthClient { id: "1-a.apps.googleusercontent.com".into(), secret: Secret::new("client-canary") };
-        let tokens = RefreshTokens::new(client, Secret::new("refresh-canary"), sender, clock.clone());
+        let client = OAuthClient {
+            id: "1-a.apps.googleusercontent.com".into(),
+            secret: Secret::new("client-neversay"),
+        };
+        let tokens = RefreshTokens::new(client, Secret::new("refresh-neversay"), sender, clock.clone());
         (script, clock, tokens)
     }
 
     #[tokio::test]
     async fn a_refresh_sends_the_client_in_the_body_and_keeps_the_token_until_it_is_stale() {
         let (script, clock, tokens) = world(&[
-            (200, r#"{"access_token":"ya29.a","expires_in":"3599","token_type":"Bearer"}"#),
-            (200, r#"{"access_token":"ya29.b","expires_in":3599,"token_type":"Bearer"}"#),
+            (200, r#"{"access_token":"ya29.neversay-a","expires_in":"3599","token_type":"Bearer"}"#),
+            (200, r#"{"access_token":"ya29.neversay-b","expires_in":3599,"token_type":"Bearer"}"#),
         ]);
         let effort = Effort::default();
-        for expected in ["ya29.a", "ya29.a", "ya29.b"] {
-            if expected == "ya29.b" {
+        for expected in ["ya29.neversay-a", "ya29.neversay-a", "ya29.neversay-b"] {
+            if expected == "ya29.neversay-b" {
                 clock.advance(Duration::from_secs(3599 - 225));
             }
             assert_eq!(tokens.token("amy", &effort).await.expect("a token").reveal(), expected);
@@ -275,8 +278,8 @@ mod tests {
         let body = &script.bodies()[0];
         for part in [
             "grant_type=refresh_token",
-            "refresh_token=refresh-canary",
-            "client_secret=client-canary",
+            "refresh_token=refresh-neversay",
+            "client_secret=client-neversay",
             "client_id=1-a",
         ] {
             assert!(body.contains(part), "{body}");
@@ -287,16 +290,19 @@ mod tests {
     #[tokio::test]
     async fn a_new_refresh_token_takes_the_old_one_s_place() {
         let (script, _, tokens) = world(&[
-            (200, r#"{"access_token":"a","expires_in":1,"token_type":"Bearer","refresh_token":"second"}"#),
-            (200, r#"{"access_token":"b","expires_in":1,"token_type":"Bearer"}"#),
-            (200, r#"{"access_token":"c","expires_in":1,"token_type":"Bearer"}"#),
+            (
+                200,
+                r#"{"access_token":"neversay-a","expires_in":1,"token_type":"Bearer","refresh_token":"neversay-second"}"#,
+            ),
+            (200, r#"{"access_token":"neversay-b","expires_in":1,"token_type":"Bearer"}"#),
+            (200, r#"{"access_token":"neversay-c","expires_in":1,"token_type":"Bearer"}"#),
         ]);
         for _ in 0..3 {
             tokens.token("amy", &Effort::default()).await.expect("a token");
         }
         let bodies = script.bodies();
-        assert!(bodies[0].contains("refresh_token=refresh-canary"));
-        assert!(bodies[1..].iter().all(|body| body.contains("refresh_token=second")));
+        assert!(bodies[0].contains("refresh_token=refresh-neversay"));
+        assert!(bodies[1..].iter().all(|body| body.contains("refresh_token=neversay-second")));
     }
 
     #[tokio::test]
@@ -315,19 +321,22 @@ mod tests {
     async fn a_failure_that_passes_is_repeated_and_kills_nothing() {
         let (script, _, tokens) = world(&[
             (503, ""),
-            (200, r#"{"access_token":"ya29.a","expires_in":3599,"token_type":"Bearer"}"#),
+            (200, r#"{"access_token":"ya29.neversay-a","expires_in":3599,"token_type":"Bearer"}"#),
         ]);
-        assert_eq!(tokens.token("amy", &Effort::default()).await.expect("a token").reveal(), "ya29.a");
+        assert_eq!(
+            tokens.token("amy", &Effort::default()).await.expect("a token").reveal(),
+            "ya29.neversay-a"
+        );
         assert_eq!(script.bodies().len(), 2);
     }
 
     #[tokio::test]
     async fn c18_answers_that_make_no_sense_do_not_show_in_errors() {
-        for body in [r#"{"access_token":7,"canary":"canary"}"#, r#"{"token":"canary"}"#] {
+        for body in [r#"{"access_token":7,"neversay":"neversay"}"#, r#"{"token":"neversay"}"#] {
             let (_, _, tokens) = world(&[(200, body)]);
             let error = tokens.token("amy", &Effort::default()).await.expect_err("no token");
             let printed = format!("{error} {error:?} {tokens:?}");
-            assert!(!printed.contains("canary"), "{printed}");
+            assert!(!printed.contains("neversay"), "{printed}");
         }
     }
 }

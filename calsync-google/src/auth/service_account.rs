@@ -216,6 +216,7 @@ pub(crate) mod tests {
     }
 
     fn world(delegated: bool, answers: &[(u16, &str)]) -> World {
+        crate::captured::begin();
         let clock = Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().expect("an instant")));
         let script = Script::new(answers);
         let base = BaseUrl::new("https://oauth2.googleapis.com/token").expect("an address");
@@ -253,8 +254,8 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn an_assertion_says_who_for_whom_what_and_when_and_is_signed() {
-        let world = world(true, &[(200, r#"{"access_token":"ya29.a","expires_in":3599}"#)]);
-        assert_eq!(world.token("amy@example.com").await.expect("a token"), "ya29.a");
+        let world = world(true, &[(200, r#"{"access_token":"ya29.neversay-a","expires_in":3599}"#)]);
+        assert_eq!(world.token("amy@example.com").await.expect("a token"), "ya29.neversay-a");
         let (header, claims, signed) = world.assertion(0);
         assert_eq!(header, json!({"typ": "JWT", "alg": "RS256", "kid": "k1"}));
         let now = world.clock.now().timestamp();
@@ -270,9 +271,9 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn without_delegation_nobody_is_impersonated_and_one_token_serves_all_calendars() {
-        let world = world(false, &[(200, r#"{"access_token":"ya29.a","expires_in":3599}"#)]);
+        let world = world(false, &[(200, r#"{"access_token":"ya29.neversay-a","expires_in":3599}"#)]);
         for subject in ["amy@example.com", "bob@example.com"] {
-            assert_eq!(world.token(subject).await.expect("a token"), "ya29.a");
+            assert_eq!(world.token(subject).await.expect("a token"), "ya29.neversay-a");
         }
         assert_eq!(world.assertion(0).1.get("sub"), None);
         assert_eq!(world.script.bodies().len(), 1);
@@ -280,9 +281,12 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn a_clock_that_is_off_is_corrected_once_by_google_s_own() {
-        let world = world(true, &[(400, TOO_EARLY), (200, r#"{"access_token":"ya29.a","expires_in":3599}"#)]);
+        let world = world(
+            true,
+            &[(400, TOO_EARLY), (200, r#"{"access_token":"ya29.neversay-a","expires_in":3599}"#)],
+        );
         world.script.date("Sun, 22 Nov 2026 12:13:00 GMT");
-        assert_eq!(world.token("amy@example.com").await.expect("a token"), "ya29.a");
+        assert_eq!(world.token("amy@example.com").await.expect("a token"), "ya29.neversay-a");
         let google: chrono::DateTime<chrono::Utc> = "2026-11-22T12:13:00Z".parse().expect("an instant");
         assert_eq!(world.assertion(1).1["iat"], google.timestamp() - 30);
     }
@@ -324,11 +328,11 @@ pub(crate) mod tests {
 
     #[tokio::test]
     async fn c18_no_error_and_no_debug_output_shows_an_assertion_a_key_or_a_token() {
-        let echo = r#"{"error":"invalid_grant","error_description":"Bad eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.canarycanary"}"#;
+        let echo = r#"{"error":"invalid_grant","error_description":"Bad eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.neversayneversay"}"#;
         let world = world(true, &[(400, echo)]);
         let error = world.token("amy@example.com").await.expect_err("refused");
         let printed = format!("{error} {error:?} {:?}", world.tokens);
-        for secret in ["canary", "MII", "assertion="] {
+        for secret in ["neversay", "MII", "assertion="] {
             assert!(!printed.contains(secret), "{printed}");
         }
     }

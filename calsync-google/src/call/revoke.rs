@@ -44,14 +44,14 @@ mod tests {
     fn a_token_that_is_dead_already_is_taken_back() {
         let parse = |status| {
             let answer = http::Response::builder().status(status).body(Bytes::new()).expect("an answer");
-            Revoke(Secret::new("1//canary")).parse(&answer)
+            Revoke(Secret::new("1//neversay")).parse(&answer)
         };
         assert!(parse(200).expect("done"));
         assert!(!parse(400).expect("done before"));
         assert!(parse(503).is_err() && parse(403).is_err());
         let base = BaseUrl::new("https://oauth2.googleapis.com/revoke").expect("an address");
-        let request = Revoke(Secret::new("1//a+b")).request(&base).expect("a request");
-        assert_eq!((request.uri().query(), &request.body()[..]), (None, &b"token=1%2F%2Fa%2Bb"[..]));
-        assert!(!format!("{:?}", Revoke(Secret::new("1//canary"))).contains("canary"));
+        let request = Revoke(Secret::new("1//neversay+b")).request(&base).expect("a request");
+        assert_eq!((request.uri().query(), &request.body()[..]), (None, &b"token=1%2F%2Fneversay%2Bb"[..]));
+        assert!(!format!("{:?}", Revoke(Secret::new("1//neversay"))).contains("neversay"));
     }
 }

@@ -429,14 +429,22 @@ mod tests {
     #[test]
     fn a_callback_is_read_from_a_query_or_from_the_whole_address() {
         for text in [
-            "state=a%2Db&code=4%2F0c&scope=x",
-            "?entryPoint=save&state=a-b&code=4/0c",
-            "https://crm.example.com/index.php?entryPoint=save&state=a-b&code=4%2f0c#",
-            "  http://127.0.0.1:4711/?state=a-b&code=4/0c \n",
+            "state=neversay%2Da&code=4%2F0neversay&scope=x",
+            "?entryPoint=save&state=neversay-a&code=4/0neversay",
+            "https://crm.example.com/index.php?entryPoint=save&state=neversay-a&code=4%2f0neversay#",
+            "  http://127.0.0.1:4711/?state=neversay-a&code=4/0neversay \n",
         ] {
             let callback = Callback::read(text);
-            assert_eq!(callback.state.iter().map(Secret::reveal).collect::<Vec<_>>(), ["a-b"], "{text}");
-            assert_eq!(callback.code.iter().map(Secret::reveal).collect::<Vec<_>>(), ["4/0c"], "{text}");
+            assert_eq!(
+                callback.state.iter().map(Secret::reveal).collect::<Vec<_>>(),
+                ["neversay-a"],
+                "{text}"
+            );
+            assert_eq!(
+                callback.code.iter().map(Secret::reveal).collect::<Vec<_>>(),
+                ["4/0neversay"],
+                "{text}"
+            );
             assert_eq!(callback.error, None);
         }
         assert_eq!(Callback::read("state=a&state=b&code=c").state.len(), 2);

@@ -16,8 +16,9 @@ struct World {
 }
 
 fn world() -> World {
+    crate::captured::begin();
     let script = Script::new(&[]);
-    let google = Google::access_token(Secret::new("ya29.canary"))
+    let google = Google::access_token(Secret::new("ya29.neversay"))
         .transport(script.clone())
         .clock(Arc::new(ManualClock::new("2026-11-22T10:00:00Z".parse().expect("an instant"))))
         .entropy(Arc::new(SeededEntropy::new(1)))
@@ -278,7 +279,7 @@ async fn c18_errors_say_where_and_never_what() {
     let error = world.write(update("e1")).await.expect_err("refused");
     let printed = format!("{error} {error:?} {:?}", world.google);
     assert!(printed.contains("(status 400, calendar amy@example.com, event e1)"), "{printed}");
-    assert!(!printed.contains("canary") && !printed.contains("Visit"), "{printed}");
+    assert!(!printed.contains("neversay") && !printed.contains("Visit"), "{printed}");
 }
 
 #[test]

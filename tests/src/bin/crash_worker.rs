@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The arguments are the address of a fake Google, the store, by how many seconds its clock is ahead (so that the lease of a
-//! worker that was killed has run out without anybody waiting for it), and the people: the names of the providers, which
-//! are their refresh tokens as well. Each line on standard output is one step: `run`, `request` and `answer`, the last two with
+//! worker that was killed has run out without anybody waiting for it), and the people: the names of the providers, whose
+//! refresh tokens are made of them. Each line on standard output is one step: `run`, `request` and `answer`, the last two with
 //! the method, or `token`. It ends when it is
 //! killed, or when something goes wrong that being killed does not explain.
 
@@ -18,6 +18,7 @@ use calsync_core::http::{ReqwestTransport, Transport, TransportError};
 use calsync_core::{Error, ErrorKind, Result, Secret};
 use calsync_google::{Endpoints, Google, OAuthClient};
 use calsync_sqlite::SqliteStore;
+use calsync_testkit::marked::{CLIENT_SECRET, refresh_token};
 use chrono::{DateTime, Utc};
 use std::convert::Infallible;
 use std::io::Write as _;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 fn main() -> ExitCode {
+    calsync_testkit::keep_logs();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -54,8 +56,8 @@ async fn work(arguments: Vec<String>) -> Result<Infallible> {
     let mut engine = Engine::builder(store).clock(clock.clone());
     let transport = Arc::new(TellingTransport(ReqwestTransport::new()?));
     for person in people {
-        let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
-        let google = Google::refresh_token(client, Secret::new(person.clone()))
+        let client = OAuthClient { id: "client".into(), secret: Secret::new(CLIENT_SECRET) };
+        let google = Google::refresh_token(client, Secret::new(refresh_token(person)))
             .endpoints(Endpoints::under(base)?)
             .transport(transport.clone())
             .clock(clock.clone())

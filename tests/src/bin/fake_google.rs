@@ -43,11 +43,11 @@ const USAGE: &str =
 
 const KEY: &str = include_str!("../../data/keys/throwaway_service_account.pem");
 const CLIENT: &str = "calsync-test.apps.googleusercontent.com";
-const SECRET: &str = "calsync-secret";
+const SECRET: &str = "GOCSPX-neversay";
 const INSTALLED_CLIENT: &str = "calsync-test-desktop.apps.googleusercontent.com";
 const PROJECT: &str = "calsync-test";
 const REDIRECT_URI: &str = "http://localhost:8080/oauth/callback";
-const REFRESH_TOKEN: &str = "test-refresh-token";
+const REFRESH_TOKEN: &str = "1//0neversay-test";
 const SERVICE_ACCOUNT: &str = "calsync-test@calsync-test.iam.gserviceaccount.com";
 const SERVICE_CLIENT_ID: &str = "100000000000000000001";
 

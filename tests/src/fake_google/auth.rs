@@ -20,6 +20,7 @@ use super::oauth_client::{OAuthClient, project_of};
 use super::refusal::Refusal;
 use super::scope::{PREFIX, accepted, canonical, is_scope};
 use super::seal;
+use crate::marked::MARK;
 
 /// The token endpoint's own address, which assertions name as their audience.
 pub const GOOGLE_TOKEN_URL: &str = "https://oauth2.googleapis.com/token";
@@ -157,7 +158,7 @@ impl Auth {
         behaviour: &Behaviour,
     ) -> String {
         self.serial += 1;
-        let token = format!("ya29.fake-{:016x}", seal::hash(&format!("access-{}", self.serial)));
+        let token = format!("ya29.{MARK}-{:016x}", seal::hash(&format!("access-{}", self.serial)));
         let (scopes, origin) = (Arc::new(scopes), Arc::new(origin));
         let principal = Principal { email: email.to_owned(), undelegated, origin, scopes };
         let expires = now + chrono::Duration::seconds(behaviour.access_token_seconds);

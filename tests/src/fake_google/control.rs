@@ -318,7 +318,7 @@ mod tests {
             (
                 "POST",
                 "client",
-                json!({ "id": "c", "secret": "s", "kind": "web", "redirectUris": ["https://x.test/cb"] }),
+                json!({ "id": "c", "secret": "neversay", "kind": "web", "redirectUris": ["https://x.test/cb"] }),
                 200,
             ),
             (

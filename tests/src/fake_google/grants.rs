@@ -22,6 +22,7 @@ use super::model::Account;
 use super::oauth_client::{ClientKind, project_of};
 use super::scope::{canonical, is_sign_in, opens_mail, told};
 use super::seal;
+use crate::marked::MARK;
 
 /// Live refresh tokens per account and client.
 const REFRESH_TOKENS_MAX: usize = 100;
@@ -159,7 +160,7 @@ impl Auth {
             scopes.insert("openid".to_owned());
         }
         self.serial += 1;
-        let code = format!("4/fake-{:016x}", seal::hash(&format!("code-{}", self.serial)));
+        let code = format!("4/0{MARK}-{:016x}", seal::hash(&format!("code-{}", self.serial)));
         let email = email.to_owned();
         let made =
             Code { asked: asked.clone(), email, scopes: scopes.clone(), limit, made: now, used: false };
@@ -219,7 +220,7 @@ impl Auth {
             && self.clients.get(&client).is_some_and(|client| client.kind == ClientKind::Installed);
         let first = asked.offline && self.offline.insert((client.clone(), email.clone()));
         if installed || first || (asked.offline && asked.again) {
-            let refresh = format!("1//fake-{:016x}", seal::hash(&format!("refresh-{grant}")));
+            let refresh = format!("1//0{MARK}-{:016x}", seal::hash(&format!("refresh-{grant}")));
             let mut grant = Grant::new(&client, &email, scopes, grant);
             (grant.first_used, grant.last_used) = (Some(now), Some(now));
             grant.ends = limit.map(|seconds| now + Duration::seconds(seconds));
@@ -285,7 +286,7 @@ impl Auth {
             Origin { issued_to: client.clone(), project: self.project(&client), grant: Some(grant.serial) };
         let mut body = self.reply(now, &grant.email, false, scopes, origin, behaviour);
         if behaviour.rotate_refresh_tokens {
-            let fresh = format!("1//fake-{:016x}", seal::hash(&format!("refresh-{}", self.serial)));
+            let fresh = format!("1//0{MARK}-{:016x}", seal::hash(&format!("refresh-{}", self.serial)));
             let mut next = Grant { replaces: Some(token.clone()), replaced: None, ..grant.clone() };
             (next.first_used, next.last_used) = (grant.first_used.or(Some(now)), Some(now));
             self.refresh_tokens.insert(fresh.clone(), next);

@@ -152,6 +152,7 @@ struct Trace {
 impl FakeGoogle {
     /// An empty Google: no accounts, no calendars.
     pub fn new() -> Self {
+        crate::keep_logs();
         Self::default()
     }
 

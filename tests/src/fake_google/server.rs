@@ -307,7 +307,7 @@ mod tests {
     fn a_browser_is_sent_back_to_the_application_over_the_wire() {
         let mut fake = FakeGoogle::new();
         fake.account("a@x.test");
-        fake.oauth_client("c", "s").redirect_uris = vec!["https://crm.test/cb".to_owned()];
+        fake.oauth_client("c", "neversay").redirect_uris = vec!["https://crm.test/cb".to_owned()];
         let server = Server::start(fake, "127.0.0.1:0").unwrap();
         let asked =
             "/o/oauth2/v2/auth?client_id=c&response_type=code&scope=email&login_hint=a%40x.test&state=s";

@@ -12,6 +12,7 @@ use super::review;
 use super::upheaval::Copies;
 use super::user::Users;
 use super::world::{CALENDARS, World, WorldSettings};
+use crate::marked::refresh_token;
 use calsync_core::binding::Policy;
 use calsync_core::clock::{Clock, EntropyExt};
 use calsync_core::engine::Engine;
@@ -229,7 +230,7 @@ impl History {
         self.world.clock.jump(std::mem::take(&mut self.off));
         // Access was taken away for this run only; nobody notices that it was not.
         self.world.google().refresh_token(
-            CALENDARS[at].0,
+            &refresh_token(CALENDARS[at].0),
             "client",
             CALENDARS[at].0,
             &["https://www.googleapis.com/auth/calendar"],
@@ -291,7 +292,7 @@ impl History {
             }
             Trouble::TokenRevoked => {
                 let mut google = self.world.google();
-                google.revoke_refresh_token(CALENDARS[at].0);
+                google.revoke_refresh_token(&refresh_token(CALENDARS[at].0));
                 google.expire_access_tokens();
             }
             Trouble::UserEdits => {

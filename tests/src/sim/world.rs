@@ -7,6 +7,7 @@ use super::review;
 use super::transport::{FaultRates, SimTransport, Watch};
 use super::user::Users;
 use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
+use crate::marked::{CLIENT_SECRET, refresh_token};
 use calsync_core::binding::{Binding, EditOrDelete, Policy};
 use calsync_core::clock::{Clock, EntropyExt, SeededEntropy};
 use calsync_core::engine::Engine;
@@ -166,9 +167,14 @@ impl World {
             }
             fake.set_zone(calendar, "America/New_York");
         }
-        fake.oauth_client("client", "secret");
+        fake.oauth_client("client", CLIENT_SECRET);
         for (owner, _) in CALENDARS {
-            fake.refresh_token(owner, "client", owner, &["https://www.googleapis.com/auth/calendar"]);
+            fake.refresh_token(
+                &refresh_token(owner),
+                "client",
+                owner,
+                &["https://www.googleapis.com/auth/calendar"],
+            );
         }
         *fake.behaviour_mut() = behaviour(fake.behaviour().clone(), &chance);
         let store = MemoryStore::new(clock.clone(), format!("installation-{seed}").into());
@@ -276,8 +282,8 @@ impl World {
                 chance: Arc::clone(&self.chance),
                 watch: self.watch,
             };
-            let client = OAuthClient { id: "client".into(), secret: Secret::new("secret") };
-            let google = Google::refresh_token(client, Secret::new(owner))
+            let client = OAuthClient { id: "client".into(), secret: Secret::new(CLIENT_SECRET) };
+            let google = Google::refresh_token(client, Secret::new(refresh_token(owner)))
                 .endpoints(Endpoints::under("http://127.0.0.1:1").expect("an address"))
                 .transport(Arc::new(transport))
                 .clock(self.clock.clone())

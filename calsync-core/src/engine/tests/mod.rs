@@ -39,6 +39,7 @@ impl Desk {
 
     /// The same, with the store that it works over.
     async fn over(settings: impl Fn(NewBinding) -> NewBinding) -> (Self, MemoryStore) {
+        crate::captured::begin();
         let clock = Arc::new(ManualClock::new("2026-11-23T08:00:00Z".parse().unwrap()));
         let paper = Paper::default();
         let store = MemoryStore::new(clock.clone(), "installation".into());

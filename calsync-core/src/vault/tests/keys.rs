@@ -65,7 +65,7 @@ fn a_key_id_is_short_and_printable() {
 
 #[test]
 fn s09_a_key_does_not_print() {
-    let new = generate(&SeededEntropy::new(3));
+    let new = generate(&Marked(SeededEntropy::new(3)));
     let bytes = KeyBytes::new(new.key.clone()).older(key(2));
     let callback = KeyCallback::new(async |_| Ok(None));
     let text = format!("{new:?} {new:#?} {bytes:?} {:?} {callback:?} {}", new.key, new.advice());

@@ -5,15 +5,16 @@ mod places;
 mod rotation;
 
 use super::*;
-use crate::clock::{ManualClock, SeededEntropy};
+use crate::clock::{Entropy, ManualClock, SeededEntropy};
 use crate::store::MemoryStore;
 use serde_json::json;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const CANARY: &str = "1//0g-canary-refresh-token";
+const CANARY: &str = "1//0neversay-refresh-token";
 const KIND: SealedKind = SealedKind::Grant;
 
 fn store() -> MemoryStore {
+    crate::captured::begin();
     let clock = ManualClock::new(DateTime::from_timestamp(1_795_435_200, 0).expect("a time"));
     MemoryStore::new(Arc::new(clock), "here".into())
 }
@@ -21,7 +22,7 @@ fn store() -> MemoryStore {
 /// A master key that is told apart by its number.
 fn key(number: u8) -> MasterKey {
     let mut bytes = [number; 32];
-    bytes[0] = !number;
+    mark(&mut bytes);
     MasterKey::new(bytes)
 }
 
@@ -29,10 +30,28 @@ fn vault_with(store: &MemoryStore, keys: KeyBytes) -> Vault {
     Vault::new(Arc::new(store.clone()), Arc::new(keys), Arc::new(entropy()))
 }
 
+/// A word in every key, to be looked for in all that tests print and log.
+fn mark(bytes: &mut [u8]) {
+    bytes[..8].copy_from_slice(b"neversay");
+}
+
+/// Random bytes, the keys among them marked.
+#[derive(Debug)]
+struct Marked(SeededEntropy);
+
+impl Entropy for Marked {
+    fn fill(&self, bytes: &mut [u8]) {
+        self.0.fill(bytes);
+        if bytes.len() == 32 {
+            mark(bytes);
+        }
+    }
+}
+
 /// Other bytes each time: two vaults that draw the same ids and keys are no two vaults.
-fn entropy() -> SeededEntropy {
+fn entropy() -> Marked {
     static DRAWN: AtomicU64 = AtomicU64::new(0);
-    SeededEntropy::new(DRAWN.fetch_add(1, Ordering::Relaxed))
+    Marked(SeededEntropy::new(DRAWN.fetch_add(1, Ordering::Relaxed)))
 }
 
 fn vault(store: &MemoryStore) -> Vault {
@@ -52,7 +71,7 @@ async fn got(vault: &Vault, tenant: &str, name: &str) -> Result<String> {
 
 #[track_caller]
 fn silent(text: &str) {
-    for canary in [CANARY, "canary"] {
+    for canary in [CANARY, "neversay"] {
         assert!(!text.contains(canary), "it says the secret: {text}");
     }
 }

@@ -172,21 +172,21 @@ fn what_cannot_be_mailed_is_refused_without_being_repeated() {
     let long = format!("https://crm.example.com/{}", "a".repeat(2048));
     for bad in [
         "",
-        "canary",
-        "javascript:alert('canary')",
-        "http://crm.example.com/canary",
-        "https://crm.example.com/canary b",
-        "https://crm.example.com/canary\n",
-        "https://crm.example.com/\"canary",
-        "https://accounts.google.com@canary.example/",
-        "http://localhost.canary.example/",
-        "ftp://127.0.0.1/canary",
-        "//crm.example.com/canary",
+        "neversay",
+        "javascript:alert('neversay')",
+        "http://crm.example.com/neversay",
+        "https://crm.example.com/neversay b",
+        "https://crm.example.com/neversay\n",
+        "https://crm.example.com/\"neversay",
+        "https://accounts.google.com@neversay.example/",
+        "http://localhost.neversay.example/",
+        "ftp://127.0.0.1/neversay",
+        "//crm.example.com/neversay",
         &long,
     ] {
         let error = link(bad).expect_err(bad);
         assert_eq!(error.kind(), ErrorKind::Invalid);
-        assert!(!format!("{error} {error:?}").contains("canary"), "{error}");
+        assert!(!format!("{error} {error:?}").contains("neversay"), "{error}");
     }
     for bad in ["", "agnes", "@example.com", "a@", "a@b@c", "a b@example.com", "A <a@example.com>", "a@b\n"] {
         assert!(Letter::new("CRM", bad, LINK, expires()).is_err(), "{bad:?}");

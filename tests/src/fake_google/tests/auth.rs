@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
 use super::*;
+use crate::marked::CLIENT_SECRET;
 
 const ROBOT: &str = "robot@project.iam.gserviceaccount.com";
 const NUMBER: &str = "112233445566778899001";
@@ -14,8 +15,8 @@ fn world() -> Client {
     client.fake.set_base_url("http://127.0.0.1:4112/");
     client.fake.service_account(ROBOT, NUMBER, KEY).unwrap();
     client.fake.delegate(NUMBER, &["calendar.events", "calendar.calendarlist.readonly"]);
-    client.fake.oauth_client("client", "secret");
-    client.fake.refresh_token("refresh", "client", ALICE, &["calendar.events"]);
+    client.fake.oauth_client("client", CLIENT_SECRET);
+    client.fake.refresh_token("neversay", "client", ALICE, &["calendar.events"]);
     client
 }
 
@@ -64,7 +65,8 @@ fn refused(got: &Got) -> (u16, String, String) {
 #[test]
 fn a_refresh_token_is_exchanged_again_and_again_and_never_comes_back() {
     let mut client = world();
-    let form = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
+    let form =
+        "grant_type=refresh_token&refresh_token=neversay&client_id=client&client_secret=GOCSPX-neversay";
     let first = token(&mut client, form).ok();
     let second = token(&mut client, form).ok();
     assert_ne!(first.body["access_token"], second.body["access_token"]);
@@ -78,7 +80,8 @@ fn a_refresh_token_is_exchanged_again_and_again_and_never_comes_back() {
 
 #[test]
 fn a_refresh_is_refused_in_googles_words() {
-    let good = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
+    let good =
+        "grant_type=refresh_token&refresh_token=neversay&client_id=client&client_secret=GOCSPX-neversay";
     for (form, status, error, description) in [
         (
             good.replace("client_id=client", "client_id=other"),
@@ -86,9 +89,19 @@ fn a_refresh_is_refused_in_googles_words() {
             "invalid_client",
             "The OAuth client was not found.",
         ),
-        (good.replace("=secret", "=wrong"), 401, "invalid_client", "The provided client secret is invalid."),
-        (good.replace("&client_secret=secret", ""), 400, "invalid_request", "client_secret is missing."),
-        (good.replace("=refresh&", "=unknown&"), 400, "invalid_grant", "Bad Request"),
+        (
+            good.replace("=GOCSPX-neversay", "=wrong"),
+            401,
+            "invalid_client",
+            "The provided client secret is invalid.",
+        ),
+        (
+            good.replace("&client_secret=GOCSPX-neversay", ""),
+            400,
+            "invalid_request",
+            "client_secret is missing.",
+        ),
+        (good.replace("=neversay&", "=unknown&"), 400, "invalid_grant", "Bad Request"),
         (
             good.replace("=refresh_token", "=password"),
             400,
@@ -101,7 +114,7 @@ fn a_refresh_is_refused_in_googles_words() {
         assert_eq!(refused(&got), (status, error.to_owned(), description.to_owned()), "{form}");
     }
     let mut client = world();
-    client.fake.revoke_refresh_token("refresh");
+    client.fake.revoke_refresh_token("neversay");
     let got = token(&mut client, good);
     assert_eq!(
         refused(&got),
@@ -115,9 +128,10 @@ fn a_refresh_is_refused_in_googles_words() {
 #[test]
 fn revoking_a_grant_ends_its_access_tokens() {
     let mut client = world();
-    let form = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
+    let form =
+        "grant_type=refresh_token&refresh_token=neversay&client_id=client&client_secret=GOCSPX-neversay";
     client.token = token(&mut client, form).ok().text("access_token");
-    client.fake.revoke_refresh_token("refresh");
+    client.fake.revoke_refresh_token("neversay");
     let got = client.get("");
     assert_eq!((got.status, got.reason()), (401, "authError"));
 }
@@ -275,7 +289,8 @@ fn tokens_end_and_scopes_limit_what_they_open() {
 
 #[test]
 fn refresh_tokens_end_when_unused_when_the_app_is_in_testing_and_when_there_are_too_many() {
-    let refresh = "grant_type=refresh_token&refresh_token=refresh&client_id=client&client_secret=secret";
+    let refresh =
+        "grant_type=refresh_token&refresh_token=neversay&client_id=client&client_secret=GOCSPX-neversay";
     for (testing, days, status) in [(false, 8, 200), (true, 6, 200), (true, 8, 400), (false, 184, 400)] {
         let mut client = world();
         client.fake.set_oauth_client_testing("client", testing);
@@ -284,14 +299,15 @@ fn refresh_tokens_end_when_unused_when_the_app_is_in_testing_and_when_there_are_
         assert_eq!(token(&mut client, refresh).status, status, "{testing} {days}");
     }
     let mut client = world();
-    client.fake.oauth_client("client", "secret").redirect_uris = vec!["https://crm.example/r".to_owned()];
+    client.fake.oauth_client("client", CLIENT_SECRET).redirect_uris =
+        vec!["https://crm.example/r".to_owned()];
     let ask = "https://accounts.google.com/o/oauth2/v2/auth?client_id=client&response_type=code&access_type=offline\
                &prompt=consent&scope=https://www.googleapis.com/auth/calendar&redirect_uri=https://crm.example/r";
     for count in 1..=100 {
         assert_eq!(token(&mut client, refresh).status, 200, "{count} tokens");
         let landing = client.fake.user_consents(client.now, ask, &Choice::of(ALICE));
         let code = landing.param("code").unwrap().replace('/', "%2F");
-        let form = "grant_type=authorization_code&client_id=client&client_secret=secret\
+        let form = "grant_type=authorization_code&client_id=client&client_secret=GOCSPX-neversay\
                     &redirect_uri=https://crm.example/r";
         token(&mut client, &format!("{form}&code={code}")).ok();
     }
@@ -301,7 +317,7 @@ fn refresh_tokens_end_when_unused_when_the_app_is_in_testing_and_when_there_are_
 #[test]
 fn the_journal_keeps_no_secret() {
     let mut client = world();
-    let form = "grant_type=refresh_token&refresh_token=refresh-me&client_id=client&client_secret=hush";
+    let form = "grant_type=refresh_token&refresh_token=neversay-me&client_id=client&client_secret=neversay";
     token(&mut client, form);
     let good = claims(&client, ALICE);
     client.token = bearer_grant(&mut client, &good).ok().text("access_token");
@@ -310,7 +326,7 @@ fn the_journal_keeps_no_secret() {
     client.token.clear();
     client.get(&format!("?access_token={bearer}"));
     let journal = format!("{:?}", client.fake.journal());
-    for secret in ["hush", "refresh-me", bearer.as_str(), "assertion"] {
+    for secret in ["neversay", bearer.as_str(), "assertion"] {
         assert!(!journal.contains(secret), "{secret} in {journal}");
     }
     assert_eq!(client.fake.journal().last().unwrap().status, 200);

@@ -1,6 +1,7 @@
 //! The way to a consent: what is asked, who sees which page, and where the browser is in the end.
 
 use super::*;
+use crate::marked::CLIENT_SECRET;
 
 pub(super) const WEB: &str = "123456789-web.apps.googleusercontent.com";
 pub(super) const DESKTOP: &str = "123456789-desktop.apps.googleusercontent.com";
@@ -13,8 +14,8 @@ const S256: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub(super) fn world() -> Client {
     let mut client = Client::new();
     client.token.clear();
-    client.fake.oauth_client(WEB, "secret").redirect_uris = vec![BACK.to_owned()];
-    client.fake.oauth_client(DESKTOP, "secret").kind = ClientKind::Installed;
+    client.fake.oauth_client(WEB, CLIENT_SECRET).redirect_uris = vec![BACK.to_owned()];
+    client.fake.oauth_client(DESKTOP, CLIENT_SECRET).kind = ClientKind::Installed;
     client
 }
 
@@ -62,7 +63,7 @@ pub(super) fn exchange(client: &mut Client, landing: &Landing, given: &[(&str, &
         ("code", code.as_str()),
         ("redirect_uri", BACK),
         ("client_id", WEB),
-        ("client_secret", "secret"),
+        ("client_secret", CLIENT_SECRET),
     ];
     for (name, value) in given {
         pairs.retain(|(known, _)| known != name);
@@ -76,7 +77,7 @@ pub(super) fn refresh(client: &mut Client, token: &str) -> Got {
         ("grant_type", "refresh_token"),
         ("refresh_token", token),
         ("client_id", WEB),
-        ("client_secret", "secret"),
+        ("client_secret", CLIENT_SECRET),
     ];
     post(client, "/token", &pairs)
 }
@@ -238,7 +239,7 @@ fn an_application_that_is_not_open_to_everybody_warns_or_ends_on_a_page() {
         for redirects in [false, true] {
             let mut client = world();
             client.fake.behaviour_mut().consent_refusals_redirect = redirects;
-            arrange(client.fake.oauth_client(WEB, "secret"));
+            arrange(client.fake.oauth_client(WEB, CLIENT_SECRET));
             let got = consents(&mut client, &[], &Choice::of(ALICE));
             let error = landing.split_once(' ').map(|(_, error)| error);
             if landing.is_empty() {
@@ -259,12 +260,12 @@ fn an_application_that_is_not_open_to_everybody_warns_or_ends_on_a_page() {
     // A gmail account is of no organization, and no administrator's business.
     let mut client = world();
     client.fake.account("carol@gmail.com");
-    client.fake.oauth_client(WEB, "secret").internal_to = Some("gmail.com".to_owned());
+    client.fake.oauth_client(WEB, CLIENT_SECRET).internal_to = Some("gmail.com".to_owned());
     let got = consents(&mut client, &[], &Choice::of("carol@gmail.com"));
     assert_eq!(got.page().unwrap().error, "org_internal");
     // Who only signs in sees no warning of an unverified application.
     let mut client = world();
-    client.fake.oauth_client(WEB, "secret").verified = false;
+    client.fake.oauth_client(WEB, CLIENT_SECRET).verified = false;
     consents(&mut client, &[("scope", "openid email")], &Choice::of(ALICE));
     assert_eq!((kinds(&client), none.len()), (vec!["accounts", "consent"], 0));
 }
@@ -451,7 +452,7 @@ fn sealed(html: &str) -> &str {
 fn a_browser_walks_the_same_way_page_by_page() {
     const PATH: &str = "/o/oauth2/v2/auth";
     let mut client = world();
-    client.fake.oauth_client(WEB, "secret").verified = false;
+    client.fake.oauth_client(WEB, CLIENT_SECRET).verified = false;
     let uri = address(&[]).replace("https://accounts.google.com", "");
     let (status, html, _) = page(&mut client, "GET", &uri, "");
     assert!(status == 200 && html.contains("Choose an account"), "{html}");

@@ -2,6 +2,7 @@
 
 use super::consent::{BACK, WEB, consents, exchange, post, refresh, world};
 use super::*;
+use crate::marked::CLIENT_SECRET;
 
 const DEAD: &str = "Token has been expired or revoked.";
 
@@ -15,7 +16,7 @@ fn granted(client: &mut Client, scopes: &str) -> Got {
 fn the_seven_days_of_testing_spare_who_only_signs_in_and_end_the_consent() {
     for (scopes, alive) in [("calendar.events", false), ("openid email profile", true)] {
         let mut client = world();
-        let app = client.fake.oauth_client(WEB, "secret");
+        let app = client.fake.oauth_client(WEB, CLIENT_SECRET);
         (app.testing, app.test_users) = (true, [ALICE.to_owned()].into());
         let token = granted(&mut client, scopes).text("refresh_token");
         client.pass(6 * 86_400);
@@ -56,12 +57,12 @@ fn a_new_password_ends_what_opens_mail_and_spares_calendars() {
 fn an_administrator_s_block_refuses_the_refresh_as_long_as_it_stands() {
     let mut client = world();
     let token = granted(&mut client, "calendar.events").text("refresh_token");
-    client.fake.oauth_client(WEB, "secret").blocked_in.insert("example.com".to_owned());
+    client.fake.oauth_client(WEB, CLIENT_SECRET).blocked_in.insert("example.com".to_owned());
     let got = refresh(&mut client, &token);
     assert_eq!((got.status, got.text("error").as_str()), (400, "admin_policy_enforced"));
     client.fake.behaviour_mut().admin_block_named_at_refresh = false;
     assert_eq!(refresh(&mut client, &token).text("error"), "invalid_grant");
-    client.fake.oauth_client(WEB, "secret").blocked_in.clear();
+    client.fake.oauth_client(WEB, CLIENT_SECRET).blocked_in.clear();
     refresh(&mut client, &token).ok();
 }
 

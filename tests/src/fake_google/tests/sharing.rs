@@ -2,6 +2,7 @@
 
 use super::consent::{WEB, consents, exchange, world};
 use super::*;
+use crate::marked::CLIENT_SECRET;
 
 const TEAM: &str = "team@group.calendar.google.com";
 
@@ -236,7 +237,7 @@ fn a_project_without_the_api_gets_tokens_and_a_link_and_no_calendar() {
     assert_eq!(error["details"][0]["reason"], "SERVICE_DISABLED");
     assert_eq!(error["details"][0]["metadata"]["consumer"], "projects/123456789");
     assert_eq!(error["details"][1]["links"][0]["url"], link);
-    client.fake.oauth_client(WEB, "secret").project = "another".to_owned();
+    client.fake.oauth_client(WEB, CLIENT_SECRET).project = "another".to_owned();
     assert_eq!(client.get("").reason(), "accessNotConfigured", "a token keeps its project");
     client.fake.set_calendar_api("123456789", true);
     assert_eq!(client.get("").status, 200);
