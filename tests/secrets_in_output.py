@@ -22,6 +22,8 @@ CONTROL = f"control-{MARK}"
 KEY = Path(__file__).parent / "data" / "keys" / "throwaway_service_account.pem"
 # A run that leaves fewer log lines than this has not logged at all.
 LOGGED_MIN = 1000
+# So many places of a file are told.
+PLACES_MAX = 10
 
 
 def in_base64(word: bytes) -> list[str]:
@@ -42,27 +44,29 @@ def key_pieces() -> list[str]:
     return [line[at : at + 16] for line in lines for at in range(0, len(line) - 15, 16)]
 
 
-def either(words) -> str:
-    return "|".join(re.escape(word) for word in words)
-
-
-# The first that fits is the kind of what was found.
-KINDS = {
-    "the control word": re.escape(CONTROL),
-    "an access token": rf"(?i:ya29\.[\w-]*{MARK})",
-    "a refresh token": rf"(?i:1(?://|%2F%2F)[\w-]*{MARK})",
-    "an authorization code": rf"(?i:4(?:/|%2F)[\w-]*{MARK})",
-    "an OAuth client's secret": rf"(?i:GOCSPX-[\w-]*{MARK})",
-    "a browser's session": rf"(?i:session-{MARK})",
-    "a marked secret, or text of a private event": rf"(?i:{MARK})",
-    "random bytes in base64: a state, verifier, invitation or key": either(in_base64(MARK.encode())),
-    # Sixteen bytes alone are an id.
-    "a key in hexadecimal": rf"(?i:{MARK.encode().hex()}[0-9a-f]{{17,}})",
-    "a key's bytes": r",\s*".join(rf"(?:{byte}|0x{byte:x})" for byte in MARK.encode()),
-    "a service account's private key": either(key_pieces()),
-    "a signed assertion, or an identity": r"eyJ[\w-]{8,}\.[\w-]{8,}",
+# What stands in front of the word says which secret it is; the first that fits counts.
+MARKED = {
+    "the control word": r"control-",
+    "an access token": r"ya29\.[\w-]*",
+    "a refresh token": r"1(?://|%2f%2f)[\w-]*",
+    "an authorization code": r"4(?:/|%2f)[\w-]*",
+    "an OAuth client's secret": r"gocspx-[\w-]*",
+    "a browser's session": r"session-",
+    "a marked secret, or text of a private event": r"",
 }
-SEARCH = re.compile("|".join(f"({pattern})" for pattern in KINDS.values()).encode())
+MARKED = {kind: re.compile(f"{before}{MARK}$".encode()) for kind, before in MARKED.items()}
+# Other forms: what is looked for, and what it has to be the beginning of.
+FORMS = [
+    *(("random bytes in base64: a state, verifier, invitation or key", text, "") for text in in_base64(MARK.encode())),
+    *(("a service account's private key", piece, "") for piece in key_pieces()),
+    ("a key's bytes", "110,", r",\s*".join(str(byte) for byte in MARK.encode())),
+    ("a key's bytes", "0x6e,", r",\s*".join(f"0x{byte:x}" for byte in MARK.encode())),
+    ("a signed assertion, or an identity", "eyJ", r"[\w-]{11,}\.[\w-]{8,}"),
+    # Sixteen bytes alone are an id.
+    ("a key in hexadecimal", MARK.encode().hex(), r"[0-9a-f]{33,}"),
+    ("a key in hexadecimal", MARK.encode().hex().upper(), r"[0-9A-F]{33,}"),
+]
+FORMS = [(kind, text.encode(), re.compile(whole.encode())) for kind, text, whole in FORMS]
 
 SAMPLES = {
     "the control word": f"TRACE {CONTROL}",
@@ -80,10 +84,22 @@ SAMPLES = {
 }
 
 
-def found_in(text: bytes):
-    """What was found: its kind, and where."""
-    for match in SEARCH.finditer(text):
-        yield list(KINDS)[match.lastindex - 1], match.start()
+def places(text: bytes, word: bytes):
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)
+
+
+def found_in(text: bytes) -> list[tuple[int, str]]:
+    """Where something was found, and its kind."""
+    found, lower = [], text.lower()
+    for at in places(lower, MARK.encode()):
+        until = lower[max(0, at - 64) : at + len(MARK)]
+        found.append((at, next(kind for kind, marked in MARKED.items() if marked.search(until))))
+    for kind, word, whole in FORMS:
+        found += [(at, kind) for at in places(text, word) if whole.match(text, at)]
+    return sorted(found)
 
 
 def place(text: bytes, at: int) -> str:
@@ -95,36 +111,35 @@ def place(text: bytes, at: int) -> str:
     return f"{line} (said by {said_by})" if said_by else f"{line}"
 
 
-def begin_of_line(text: bytes, at: int) -> str:
-    """What stands before it, which says who it was, and nothing of the secret."""
-    return text[text.rfind(b"\n", 0, at) + 1 : at][:160].decode(errors="replace")
-
-
 def main(directory: Path, named: list[str]) -> int:
     wrong = [
         f"a sample is not found: {kind}"
         for kind, sample in SAMPLES.items()
-        if [found for found, _ in found_in(sample.encode())][:1] != [kind]
+        if kind not in (found for _, found in found_in(sample.encode()))
     ]
-    assert SAMPLES.keys() == KINDS.keys()
+    assert SAMPLES.keys() == MARKED.keys() | {kind for kind, _, _ in FORMS}
     logs, outputs = sorted(directory.glob("logs/*.txt")), sorted(directory.glob("output/*.txt"))
     wrong += [f"nobody printed {name}" for name in named if directory / "output" / f"{name}.txt" not in outputs]
     leaks, lines, size = 0, 0, 0
     for path in [*outputs, *logs]:
         text = path.read_bytes()
-        name, controls, told = path.relative_to(directory), 0, 0
+        name, controls, told, line, before = path.relative_to(directory), 0, set(), -1, ""
         size += len(text)
         lines += text.count(b"\n") if path in logs else 0
-        for kind, at in found_in(text):
+        for at, kind in found_in(text):
             if kind == "the control word":
                 controls += 1
                 continue
             leaks += 1
-            told += 1
-            if told <= 10:
-                wrong.append(f"{name}:{place(text, at)}: {kind}, after {begin_of_line(text, at)!r}")
-        if told > 10:
-            wrong.append(f"{name}: and {told - 10} more")
+            begin = text.rfind(b"\n", 0, at) + 1
+            if begin != line:
+                # What stands before the first secret of a line says who it was, and nothing of any.
+                line, before = begin, text[begin : min(at, begin + 160)].decode(errors="replace")
+            if (line, kind) not in told and len(told) < PLACES_MAX:
+                wrong.append(f"{name}:{place(text, at)}: {kind}, after {before!r}")
+            told.add((line, kind))
+        if len(told) > PLACES_MAX:
+            wrong.append(f"{name}: and {len(told) - PLACES_MAX} more")
         if controls == 0 and (path in logs or path.stem in named):
             wrong.append(f"{name}: without the control word: it was not captured, or is not searched")
     if lines < LOGGED_MIN:

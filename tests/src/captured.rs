@@ -17,7 +17,7 @@ use tracing_subscriber::fmt::format::FmtSpan;
 const MARK: &[u8] = b"neversay";
 
 /// So many lines of a process are kept. Of those after them, from long simulations, only what has the word.
-const LINES_MAX: usize = 1_000_000;
+const LINES_MAX: usize = 400_000;
 
 /// Keeps what this process logs from now on, if the environment asks for it.
 pub(crate) fn begin() {
