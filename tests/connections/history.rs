@@ -103,7 +103,7 @@ async fn s20_what_is_confirmed_exported_and_let_into_scope_is_told_without_a_tit
     let crm = engine.appointments().unwrap();
     let mut records = Vec::new();
     for n in 0..3 {
-        records.push(crm.create(AMY, &super::engine::visit(&format!("Title canary {n}"))).await.unwrap());
+        records.push(crm.create(AMY, &super::engine::visit(&format!("Title neversay {n}"))).await.unwrap());
     }
     engine.run(&binding).await.unwrap();
     for record in &records {
@@ -213,7 +213,7 @@ async fn a_service_account_and_a_shared_account_are_checked_as_they_are_saved() 
 #[tokio::test]
 async fn an_oauth_client_is_given_as_id_secret_and_redirect_uri_and_held_to_the_same_rules() {
     let office = Office::unconfigured();
-    let secret = || calsync_core::Secret::new("client-canary");
+    let secret = || calsync_core::Secret::new("GOCSPX-neversay");
     let file = OAuthClientFile::web(CLIENT, secret(), [REDIRECT]).unwrap();
     office.connections.set_client(&office.tenant, &file).await.unwrap();
     office.connected(AMY).await;

@@ -75,17 +75,17 @@ connection: close
 #[tokio::test]
 pub(crate) async fn s09_nothing_that_the_token_endpoint_says_beside_its_code_is_in_an_error() {
     for (status, body) in [
-        (200, r#"{"access_token":7,"refresh_token":"1//canary","token_type":"Bearer"}"#),
-        (200, r#"{"token":"canary"}"#),
-        (200, "<html>canary"),
+        (200, r#"{"access_token":7,"refresh_token":"1//0neversay","token_type":"Bearer"}"#),
+        (200, r#"{"token":"neversay"}"#),
+        (200, "<html>neversay"),
         (
             400,
-            r#"{"error":"invalid_request","error_description":"Bad token 1//canary-canary-canary-canary-canary-canary"}"#,
+            r#"{"error":"invalid_request","error_description":"Bad token 1//0neversay-neversay-neversay-neversay"}"#,
         ),
-        (400, r#"{"error":"invalid_scope","error_description":"The token "1//canary" is not good"}"#),
-        (400, r#"{"error":"invalid_client","error_uri":"https://canary.example"}"#),
-        (401, r#"{"refresh_token":"canary"}"#),
-        (503, "canary"),
+        (400, r#"{"error":"invalid_scope","error_description":"The token "1//0neversay" is not good"}"#),
+        (400, r#"{"error":"invalid_client","error_uri":"https://neversay.example"}"#),
+        (401, r#"{"refresh_token":"neversay"}"#),
+        (503, "neversay"),
     ] {
         let office = Office::new().await;
         office.connected(AMY).await;
@@ -94,9 +94,9 @@ pub(crate) async fn s09_nothing_that_the_token_endpoint_says_beside_its_code_is_
         office.token_endpoint_says(Some((status, body)));
         let error = ask(&*provider).await.unwrap_err();
         let printed = format!("{error} {error:?} {:?}", error.cure_text());
-        assert!(!printed.contains("canary"), "to a refresh, {body}: {printed}");
+        assert!(!printed.contains("neversay"), "to a refresh, {body}: {printed}");
         let outcome = office.try_connect(BOB).await;
-        assert!(!format!("{outcome:?}").contains("canary"), "to a code, {body}: {outcome:?}");
+        assert!(!format!("{outcome:?}").contains("neversay"), "to a code, {body}: {outcome:?}");
         // That is over, and nobody lost anything by it.
         office.token_endpoint_says(None);
         let asked = ask(&*provider).await;
