@@ -19,7 +19,7 @@ pub const SCOPE_CALENDAR: &str = crate::scope::CALENDAR;
 const PAGE_SIZE_MAX: u32 = 2500;
 /// How many calsync asks for. Three pages are in memory at once, one on its way, one being checked and one being stored: of events of
 /// 4 kB, 9 MB as they arrive and more than that once they are read. Fourteen requests for 10,000 events cost no quota to speak of.
-const PAGE_SIZE: u32 = 600;
+pub(crate) const PAGE_SIZE: u32 = 600;
 
 /// Where Google is. Code or the administrator may say otherwise, for tests and gateways; nothing else may: no file that a
 /// user uploads, and no answer.
@@ -165,9 +165,7 @@ impl GoogleBuilder {
     /// [`ErrorKind::Config`], naming the setting.
     pub fn build(self) -> Result<Google> {
         let refuse = |what: &'static str| Err(Error::new(ErrorKind::Config, what));
-        if !(1..=PAGE_SIZE_MAX).contains(&self.page_size) {
-            return refuse("a page has 1 to 2,500 events");
-        }
+        check_page_size(self.page_size)?;
         if self.scopes.is_empty() {
             return refuse("at least one scope is needed")
                 .map_err(|e| e.cure(format!("A usual one is {SCOPE_EVENTS}.")));
@@ -216,6 +214,13 @@ impl GoogleBuilder {
         };
         Ok(Google::new(sender(self.endpoints.api).with_tokens(tokens), account, delegated, self.page_size))
     }
+}
+
+pub(crate) fn check_page_size(page_size: u32) -> Result<()> {
+    if (1..=PAGE_SIZE_MAX).contains(&page_size) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Config, "a page has 1 to 2,500 events"))
 }
 
 /// A token is printable ASCII without blanks; a line break at its end is the usual accident.

@@ -78,7 +78,7 @@ pub use method::{Method, ServiceAccountFacts};
 pub use redirect::RedirectUri;
 
 use crate::auth::lock;
-use crate::config::Endpoints;
+use crate::config::{Endpoints, PAGE_SIZE, check_page_size};
 use crate::provider::Google;
 use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::clock::{Clock, Entropy, SystemClock, SystemEntropy};
@@ -94,8 +94,6 @@ use tokens::TenantTokens;
 
 /// How many rows are read from the store at once.
 const ROWS_AT_ONCE: usize = 200;
-/// How many events a page has; see [`crate::GoogleBuilder::page_size`].
-const PAGE_SIZE: u32 = 600;
 
 /// The connections of all tenants to Google. Cheap to clone; clones share everything.
 #[derive(Clone, Debug)]
@@ -119,6 +117,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     backoff: Backoff,
+    page_size: u32,
     tenants: Mutex<BTreeMap<Tenant, PerTenant>>,
 }
 
@@ -142,6 +141,7 @@ pub struct ConnectionsBuilder {
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
     backoff: Backoff,
+    page_size: u32,
 }
 
 impl ConnectionsBuilder {
@@ -202,11 +202,19 @@ impl ConnectionsBuilder {
         self
     }
 
+    /// How many events a page may have, as [`GoogleBuilder::page_size`](crate::GoogleBuilder::page_size). Default: 600.
+    pub fn page_size(mut self, page_size: u32) -> Self {
+        self.page_size = page_size;
+        self
+    }
+
     /// Checks the settings together. Nothing is connected or asked yet.
     ///
     /// # Errors
-    /// [`ErrorKind::Config`], naming the setting: a redirect URI that cannot be one, a return target that is neither a path nor an address.
+    /// [`ErrorKind::Config`], naming the setting: a redirect URI that cannot be one, a return target that is neither a path nor an address,
+    /// a page of no events or of more than 2,500.
     pub fn build(self) -> Result<Connections> {
+        check_page_size(self.page_size)?;
         for target in &self.targets {
             consent::check_target(target)?;
         }
@@ -227,6 +235,7 @@ impl ConnectionsBuilder {
                 clock: self.clock,
                 entropy: self.entropy,
                 backoff: self.backoff,
+                page_size: self.page_size,
                 tenants: Mutex::default(),
             }),
         })
@@ -248,6 +257,7 @@ impl Connections {
             clock: Arc::new(SystemClock),
             entropy: Arc::new(SystemEntropy),
             backoff: Backoff::default(),
+            page_size: PAGE_SIZE,
         }
     }
 
@@ -273,7 +283,7 @@ impl Connections {
             Some(Method::PerUser) | None => (None, true),
         };
         let sender = self.shared.sender(&self.shared.endpoints.api).with_tokens(self.of(tenant).tokens);
-        Ok(Google::new(sender, account, delegated, PAGE_SIZE))
+        Ok(Google::new(sender, account, delegated, self.shared.page_size))
     }
 
     fn of(&self, tenant: &Tenant) -> PerTenant {
@@ -281,7 +291,8 @@ impl Connections {
         let made = tenants.entry(tenant.clone()).or_insert_with(|| {
             let tokens = Arc::new(TenantTokens::new(self.shared.access(), tenant.clone()));
             let sender = self.shared.sender(&self.shared.endpoints.api).with_tokens(tokens.clone());
-            PerTenant { tokens, provider: Arc::new(Google::new(sender, None, true, PAGE_SIZE)) }
+            let provider = Arc::new(Google::new(sender, None, true, self.shared.page_size));
+            PerTenant { tokens, provider }
         });
         made.clone()
     }
