@@ -3,10 +3,12 @@
 //! `CALSYNC_SIM_RUNS` histories (2,000 by default), from seed `CALSYNC_SIM_SEED` on; a failing one prints its seed, and
 //! `CALSYNC_SIM_SEED=<seed> CALSYNC_SIM_RUNS=1` plays it again, with `CALSYNC_SIM_TRACE=1` aloud. `CALSYNC_SIM_SPLITS=0` or `=1`
 //! says whether people also split series ("this and following") in all of them; by default they do in three of four.
-//! `CALSYNC_SIM_OWN_TABLES` says the same of a CRM with tables of its own, which is by default in one of three.
+//! `CALSYNC_SIM_OWN_TABLES` says the same of a CRM with tables of its own, which is by default in one of three, and
+//! `CALSYNC_SIM_CONNECTED` of people who connect their accounts; `CALSYNC_SIM_WORKERS` says how many workers may then be at it at
+//! the same time, one or up to four.
 
 use calsync_testkit::discovery::Discovery;
-use calsync_testkit::sim::{Watch, WorldSettings, run_history};
+use calsync_testkit::sim::{Rotation, Watch, WorldSettings, run_history};
 
 /// Holds what the provider sends, and what the fake answers, against Google's own description of the API.
 fn describe(method: &http::Method, path: &str, request: &[u8], status: u16, answer: &[u8]) {
@@ -28,6 +30,8 @@ fn settings(seed: u64) -> WorldSettings {
     WorldSettings {
         splits: setting("CALSYNC_SIM_SPLITS", settings.splits.into()) == 1,
         own_tables: setting("CALSYNC_SIM_OWN_TABLES", settings.own_tables.into()) == 1,
+        connected: setting("CALSYNC_SIM_CONNECTED", settings.connected.into()) == 1,
+        workers_max: setting("CALSYNC_SIM_WORKERS", settings.workers_max),
         ..settings
     }
 }
@@ -42,6 +46,7 @@ fn histories_converge_lose_nothing_double_nothing_and_mail_nobody() {
     let first = setting("CALSYNC_SIM_SEED", 1);
     let runs = setting("CALSYNC_SIM_RUNS", 2_000);
     let (mut played, mut gates, mut requests, mut crashes, mut edits) = (0, 0, 0, 0, 0);
+    let (mut refreshes, mut deeds) = (0, 0);
     let mut failed = Vec::new();
     for seed in first..first + runs {
         played += 1;
@@ -51,6 +56,8 @@ fn histories_converge_lose_nothing_double_nothing_and_mail_nobody() {
                 requests += history.requests;
                 crashes += history.crashes;
                 edits += history.edits;
+                refreshes += history.refreshes;
+                deeds += history.deeds;
             }
             Ok(Err(violation)) => {
                 println!("seed {seed}: {violation}");
@@ -63,7 +70,8 @@ fn histories_converge_lose_nothing_double_nothing_and_mail_nobody() {
         }
         if failed.len() >= 5 || seed + 1 == first + runs || played % 5_000 == 0 {
             println!(
-                "{played} histories: {edits} edits, {requests} requests, {gates} gates, {crashes} crashes"
+                "{played} histories: {edits} edits, {requests} requests, {gates} gates, {crashes} crashes; \
+                 {refreshes} refreshes of grants, {deeds} times one was taken back or given again"
             );
         }
         if failed.len() >= 5 {
@@ -95,7 +103,14 @@ fn seeds_that_once_ended_wrong_end_well() {
             (2_000_907, true, false),
         ]);
     for (seed, splits, own_tables) in seeds {
-        let settings = WorldSettings { splits, own_tables, ..WorldSettings::of(seed) };
+        let settings = WorldSettings {
+            splits,
+            own_tables,
+            connected: false,
+            rotation: Rotation::Never,
+            workers_max: 1,
+            ..WorldSettings::of(seed)
+        };
         let ended = run_history(seed, settings, None);
         assert!(
             ended.is_ok(),

@@ -119,6 +119,7 @@ impl Stage {
                 clock: self.clock.clone(),
                 gate: Arc::clone(&gate),
                 rates: Arc::default(),
+                refreshes: Arc::default(),
                 chance: entropy.clone(),
                 watch: None,
             };

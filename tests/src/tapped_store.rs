@@ -41,6 +41,11 @@ pub trait Tap: fmt::Debug + Send + Sync + 'static {
     fn name(&self, _batch: &Batch) -> &'static str {
         "commit"
     }
+
+    /// The name of taking a lease, for taps that tell them apart by what they are for.
+    fn lease(&self, _lease: &str) -> &'static str {
+        "lease"
+    }
 }
 
 /// A store that is tapped.
@@ -73,7 +78,8 @@ impl<S: Store, T: Tap> Store for TappedStore<S, T> {
     }
 
     async fn lease(&self, tenant: &Tenant, name: &str, owner: &str, ttl: Duration) -> Result<Option<Lease>> {
-        tapped!(self, "lease", self.inner.lease(tenant, name, owner, ttl))
+        let call = self.tap.lease(name);
+        tapped!(self, call, self.inner.lease(tenant, name, owner, ttl))
     }
 
     async fn renew(&self, tenant: &Tenant, lease: &Lease, ttl: Duration) -> Result<bool> {

@@ -40,8 +40,11 @@ kinds! {
         Families = "families",
         Outbox = "outbox",
         OtherRead = "other reads",
+        SealedRead = "sealed rows",
         Lease = "lease",
         Renew = "renew",
+        GrantLease = "lease of a grant",
+        SealedWrite = "sealed row written",
         CommitPage = "commit: page",
         CommitSight = "commit: reading",
         CommitDecisions = "commit: decisions",
@@ -167,6 +170,11 @@ impl Step {
 
     fn is_host(self) -> bool {
         self >= Self::HostChanges
+    }
+
+    /// Only where people connect their accounts.
+    pub fn is_of_grants(self) -> bool {
+        matches!(self, Self::SealedRead | Self::GrantLease | Self::SealedWrite)
     }
 
     /// Whether it leaves anything behind, so that dying after it is not dying before the next one.

@@ -32,6 +32,12 @@ struct GateState {
     crash_at: Option<u64>,
     crashed: bool,
     yields: bool,
+    /// Between asking Google for a new token and giving the grant back to others.
+    refreshing: bool,
+    /// Whose new token it has that nobody else has yet.
+    news: Option<String>,
+    /// After so many gates of that it crashes.
+    crash_refreshing: Option<u64>,
     /// Faults that meet steps, and whether they meet those of this process.
     injector: Option<(Arc<Injector>, bool)>,
     /// What the driver has to do before it goes on.
@@ -53,11 +59,46 @@ impl Gate {
         state.crashed = false;
     }
 
+    /// As [`Gate::crash_after`], from the next request for a new token on.
+    pub fn crash_in_a_refresh(&self, n: u64) {
+        self.lock().crash_refreshing = Some(n);
+    }
+
     /// Nothing crashes any more.
     pub fn open(&self) {
         let mut state = self.lock();
         state.crash_at = None;
         state.crashed = false;
+        state.crash_refreshing = None;
+    }
+
+    /// Google is about to be asked for a new token.
+    pub fn refreshes(&self) {
+        let mut state = self.lock();
+        state.refreshing = true;
+        if let Some(n) = state.crash_refreshing.take() {
+            state.crash_at = Some(state.passed + n);
+        }
+    }
+
+    /// Google gave a new token for this account.
+    pub fn hears_of(&self, account: &str) {
+        self.lock().news = Some(account.to_owned());
+    }
+
+    /// Whether the process is at a new token that nobody else has yet.
+    pub fn refreshing(&self) -> bool {
+        self.lock().refreshing
+    }
+
+    /// Whether it has one of this account.
+    pub fn has_news_of(&self, account: &str) -> bool {
+        self.lock().news.as_deref() == Some(account)
+    }
+
+    /// From now on nobody else gets a turn at it.
+    pub fn let_nobody_in(&self) {
+        self.lock().yields = false;
     }
 
     /// How many gates were passed.
@@ -298,10 +339,12 @@ impl Entropy for SharedEntropy {
 /// A store that passes a gate before and after each call that writes, or that a decision hangs on.
 pub type SimStore<S> = TappedStore<S, Arc<Gate>>;
 
-const GATED: [&str; 5] = ["lease", "renew", "release", "families", "record_changes"];
+const LEASE_OF_GRANT: &str = "lease of a grant";
+
+const GATED: [&str; 6] = ["lease", LEASE_OF_GRANT, "renew", "release", "families", "record_changes"];
 
 fn is_gated(call: &str) -> bool {
-    call.starts_with("commit") || GATED.contains(&call)
+    call.starts_with("commit") || GATED.contains(&call) || call.contains("sealed")
 }
 
 /// What happens around a step and not to it, by whoever drives the run.
@@ -332,6 +375,9 @@ fn step_of(call: &str) -> Option<Step> {
         "outbox" => Step::Outbox,
         "lease" => Step::Lease,
         "renew" => Step::Renew,
+        LEASE_OF_GRANT => Step::GrantLease,
+        _ if call.starts_with("put_sealed") || call.starts_with("take_sealed") => Step::SealedWrite,
+        _ if call.contains("sealed") => Step::SealedRead,
         "commit of a page" => Step::CommitPage,
         "commit of a reading" => Step::CommitSight,
         "commit of decisions" => Step::CommitDecisions,
@@ -369,10 +415,18 @@ impl Tap for Arc<Gate> {
         if is_gated(call) {
             self.pass().await;
         }
+        if call == "release" {
+            let mut state = self.lock();
+            (state.refreshing, state.news) = (false, None);
+        }
         if step_of(call).is_none() {
             return Ok(());
         }
         self.happened().await
+    }
+
+    fn lease(&self, lease: &str) -> &'static str {
+        if lease.starts_with("google-grant:") { LEASE_OF_GRANT } else { "lease" }
     }
 
     /// Transactions by what they are for, as far as it shows.

@@ -10,16 +10,23 @@
 pub mod coverage;
 pub mod crm;
 pub mod gate;
+mod grants;
+mod history;
 pub mod injector;
 mod oracle;
+mod refreshes;
 mod review;
 pub mod sweep;
+mod together;
 pub mod transport;
 mod upheaval;
 mod user;
 mod wire;
 mod world;
 
+pub use grants::Rotation;
+pub use history::{History, run_history};
 pub use oracle::{Shown, Violation, shown_by, shown_in_crm};
+pub use refreshes::Refreshes;
 pub use transport::Watch;
-pub use world::{History, World, WorldSettings, run_history};
+pub use world::{World, WorldSettings};

@@ -6,6 +6,7 @@
 
 use super::coverage::{Coverage, Step, Trouble};
 use super::gate::{Ended, drive, now};
+use super::grants::{PEOPLE, Rotation, Standing};
 use super::injector::{Injector, Order};
 use super::oracle::{self, Violation};
 use super::review;
@@ -51,7 +52,20 @@ pub fn sweep_history(seed: u64, coverage: Coverage, wanted: u64, aloud: bool) ->
     let of_seed = WorldSettings::of(seed);
     // In half of the histories the guards hold back what goes beyond two deletions.
     let deletions_max = if seed.is_multiple_of(2) { TIGHT } else { of_seed.deletions_max };
-    let settings = WorldSettings { own_tables: only_own || seed.is_multiple_of(3), deletions_max, ..of_seed };
+    // A store that goes back, or is copied, has a token that was good then.
+    let rotation = match of_seed.rotation {
+        _ if open.iter().all(|(trouble, _)| trouble.comes_alone()) => Rotation::Never,
+        // What is lost by that is looked at in `run_history`.
+        Rotation::EndsAtOnce => Rotation::EndsWithUse,
+        rotation => rotation,
+    };
+    let settings = WorldSettings {
+        own_tables: only_own || seed.is_multiple_of(3),
+        connected: open.iter().all(|(_, step)| step.is_of_grants()) || !(seed / 2).is_multiple_of(2),
+        deletions_max,
+        rotation,
+        ..of_seed
+    };
     let injector = Arc::new(Injector::new(seed, coverage));
     let mut history = History {
         world: World::new(seed, settings, None),
@@ -228,13 +242,7 @@ impl History {
             self.world.google().handle(self.world.clock.now(), late);
         }
         self.world.clock.jump(std::mem::take(&mut self.off));
-        // Access was taken away for this run only; nobody notices that it was not.
-        self.world.google().refresh_token(
-            &refresh_token(CALENDARS[at].0),
-            "client",
-            CALENDARS[at].0,
-            &["https://www.googleapis.com/auth/calendar"],
-        );
+        self.give_access_back(at)?;
         match ended {
             Ended::Crashed => self.world.clock.advance(Duration::from_secs(180)),
             Ended::Finished(Ok(report)) => {
@@ -254,6 +262,20 @@ impl History {
         Ok(())
     }
 
+    /// Access was taken away for this run only.
+    fn give_access_back(&mut self, at: usize) -> Result<(), Violation> {
+        let owner = CALENDARS[at].0;
+        if !self.world.connected {
+            // Nobody notices that it was not.
+            let scopes = ["https://www.googleapis.com/auth/calendar"];
+            self.world.google().refresh_token(&refresh_token(owner), "client", owner, &scopes);
+            return Ok(());
+        }
+        self.world.refreshes().none_is_good_any_more();
+        self.world.look_at_grants()?;
+        self.world.return_of_the_others()
+    }
+
     /// How many deletions a run may decide on each side; nothing where it is not to be counted.
     fn allowed(&self, engine: &Engine, at: usize) -> Option<u64> {
         let state = now(engine.state(&self.world.bindings[at])).ok()?;
@@ -269,6 +291,10 @@ impl History {
             Trouble::DecadeAhead => {
                 clock.jump(chrono::Duration::days(3650));
                 self.off -= chrono::Duration::days(3650);
+                // Google, whose clock it is as well, ends grants that nobody used for six months.
+                for person in PEOPLE {
+                    self.world.stands(person, Standing::Unsure);
+                }
             }
             Trouble::SecondWorker => self.second_worker(at),
             Trouble::CrmHangs => clock.advance(Duration::from_secs(300)),
@@ -290,6 +316,7 @@ impl History {
                 let (engine, _) = self.world.process(false);
                 let _ = now(engine.halt("an operator", "something looks wrong"));
             }
+            Trouble::TokenRevoked if self.world.connected => self.world.leaves(CALENDARS[at].0),
             Trouble::TokenRevoked => {
                 let mut google = self.world.google();
                 google.revoke_refresh_token(&refresh_token(CALENDARS[at].0));
@@ -315,13 +342,18 @@ impl History {
         }
     }
 
+    /// Somebody else is at the same binding, and with the same grant at the agent's other calendar.
     fn second_worker(&mut self, at: usize) {
         let (engine, gate) = self.world.process(false);
         gate.attach(Arc::clone(&self.injector), false);
-        match drive(&gate, engine.run(&self.world.bindings[at].clone()), || ()) {
-            Ended::Finished(Ok(report)) => self.world.tell(&format!("the second worker: {report}")),
-            Ended::Finished(Err(error)) => self.world.tell(&format!("the second worker: {error}")),
-            Ended::Crashed => {}
+        let same =
+            |other: &usize| *other == at || (self.world.connected && CALENDARS[*other].0 == CALENDARS[at].0);
+        for at in (0..CALENDARS.len()).filter(same) {
+            match drive(&gate, engine.run(&self.world.bindings[at].clone()), || ()) {
+                Ended::Finished(Ok(report)) => self.world.tell(&format!("the second worker: {report}")),
+                Ended::Finished(Err(error)) => self.world.tell(&format!("the second worker: {error}")),
+                Ended::Crashed => {}
+            }
         }
     }
 

@@ -6,13 +6,14 @@
 use super::coverage::{Step, Trouble};
 use super::gate::{Gate, SimClock};
 use super::injector::{Injector, Order};
+use super::refreshes::{self, Refreshes};
 use super::wire::{self, Sent};
 use crate::fake_google::{Delivery, FakeGoogle, Fault as Injected, FaultKind, Route};
 use async_trait::async_trait;
 use bytes::Bytes;
 use calsync_core::clock::{Clock, EntropyExt, SeededEntropy};
 use calsync_core::http::{Transport, TransportError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// How often what goes wrong on the way to Google and back, in thousandths of all requests.
 #[derive(Clone, Copy, Debug, Default)]
@@ -51,6 +52,8 @@ pub struct SimTransport {
     pub gate: Arc<Gate>,
     /// How often it fails.
     pub rates: Arc<Mutex<FaultRates>>,
+    /// What is known of tokens that were given anew.
+    pub refreshes: Arc<Mutex<Refreshes>>,
     /// When it fails.
     pub chance: Arc<SeededEntropy>,
     /// Sees every exchange that took place.
@@ -60,6 +63,10 @@ pub struct SimTransport {
 #[async_trait]
 impl Transport for SimTransport {
     async fn send(&self, request: http::Request<Bytes>) -> Result<http::Response<Bytes>, TransportError> {
+        let refresh = refreshes::is_one(&request);
+        if refresh {
+            self.gate.refreshes();
+        }
         self.gate.pass().await;
         if let Some(injector) = self.gate.injector() {
             return self.send_disturbed(request, &injector).await;
@@ -97,7 +104,10 @@ impl Transport for SimTransport {
         let answer = {
             let mut fake = self.fake.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             match fault {
-                Fault::TokensExpire => fake.expire_access_tokens(),
+                Fault::TokensExpire => {
+                    fake.expire_access_tokens();
+                    self.refreshes().none_is_good_any_more();
+                }
                 Fault::SyncTokensExpire => fake.expire_sync_tokens(),
                 _ => {}
             }
@@ -106,6 +116,12 @@ impl Transport for SimTransport {
             let answer = fake.handle(self.clock.now(), request);
             if let Some(watch) = self.watch {
                 watch(&method, &path, &body, answer.response.status().as_u16(), answer.response.body());
+            }
+            let arrives = !matches!(fault, Fault::LostAnswer | Fault::CutAnswer);
+            if refresh && let Some(account) = fake.journal().last().and_then(|entry| entry.subject.as_deref())
+            {
+                self.refreshes().given(account, self.clock.now(), &self.gate, arrives);
+                self.gate.hears_of(account);
             }
             answer
         };
@@ -136,6 +152,10 @@ enum Fault {
 }
 
 impl SimTransport {
+    fn refreshes(&self) -> MutexGuard<'_, Refreshes> {
+        self.refreshes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     fn handle(&self, injector: &Injector, request: http::Request<Bytes>) -> http::Response<Bytes> {
         let now = self.clock.now() + injector.skew();
         self.fake.lock().unwrap_or_else(std::sync::PoisonError::into_inner).handle(now, request).response

@@ -76,6 +76,9 @@ impl Copies {
         self.keep_journal(world, users);
         self.older.clear();
         world.store = world.empty_store();
+        if world.connected {
+            world.everybody_connects();
+        }
         world.bind();
         let unsettled: Vec<String> = users.touched.iter().cloned().collect();
         for entity in unsettled {
@@ -102,6 +105,8 @@ impl Copies {
         let at = CALENDARS.len() - 1;
         let Some(twin) = &self.twin else { return false };
         let writes = world.writes();
+        // Each of the two has tokens of its own.
+        world.refreshes().none_is_good_any_more();
         let (engine, gate) = world.process_of(twin.store.clone(), twin.crm.clone(), false);
         let binding = twin.bindings[at].clone();
         let mut wrote = true;
@@ -118,6 +123,7 @@ impl Copies {
                 Err(error) => world.tell(&format!("the copy: {error}")),
             }
         }
+        world.refreshes().none_is_good_any_more();
         wrote || world.writes() > writes
     }
 

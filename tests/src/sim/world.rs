@@ -2,10 +2,10 @@
 
 use super::crm::{CrmTables, SimHost};
 use super::gate::{Ended, Gate, SimClock, SimStore, drive, now};
-use super::oracle::{self, Violation};
-use super::review;
+use super::grants::{CLIENT, REDIRECT, Rotation, Standing, nobody};
+use super::oracle::Violation;
+use super::refreshes::Refreshes;
 use super::transport::{FaultRates, SimTransport, Watch};
-use super::user::Users;
 use crate::fake_google::{Behaviour, ExceptionPolicy, FakeGoogle};
 use crate::marked::{CLIENT_SECRET, refresh_token};
 use calsync_core::binding::{Binding, EditOrDelete, Policy};
@@ -18,8 +18,7 @@ use calsync_core::report::Report;
 use calsync_core::store::{MemoryStore, Store};
 use calsync_core::{ErrorKind, Secret};
 use calsync_google::{Endpoints, Google, OAuthClient};
-use sha2::{Digest, Sha256};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -29,6 +28,9 @@ pub(super) const CALENDARS: [(&str, &str); 3] = [
     ("amy@example.com", "amy-team@group.calendar.google.com"),
     ("bob@example.com", "bob@example.com"),
 ];
+
+/// Where Google is.
+pub(super) const GOOGLE: &str = "http://127.0.0.1:1";
 
 /// What kind of history it is.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +49,12 @@ pub struct WorldSettings {
     pub own_tables: bool,
     /// What one run, and one hour, may delete on each side.
     pub deletions_max: Allowance,
+    /// Whether people connect their accounts; otherwise each process is given a refresh token that always works.
+    pub connected: bool,
+    /// What Google makes of their refresh tokens.
+    pub rotation: Rotation,
+    /// How many workers may be at it at the same time.
+    pub workers_max: u64,
 }
 
 /// The settings that all bindings of a world share.
@@ -76,27 +84,31 @@ impl WorldSettings {
         let splits = !(seed / 4).is_multiple_of(4);
         let own_tables = (seed / 16).is_multiple_of(3);
         let deletions_max = Allowance { count: 1_000, percent: 100 };
-        match seed % 4 {
-            0 => Self {
-                steps: 14,
-                faults: calm,
-                crashes: 0,
-                between: false,
-                splits,
-                own_tables,
-                deletions_max,
-            },
-            1 => Self { steps: 16, faults, crashes: 0, between: true, splits, own_tables, deletions_max },
-            2 => Self {
-                steps: 16,
-                faults: calm,
-                crashes: 600,
-                between: true,
-                splits,
-                own_tables,
-                deletions_max,
-            },
-            _ => Self { steps: 20, faults, crashes: 400, between: true, splits, own_tables, deletions_max },
+        let connected = seed % 3 < 2;
+        let rotation = match seed % 7 {
+            0..=2 => Rotation::Never,
+            3 | 4 => Rotation::EndsWithUse,
+            5 => Rotation::Grace,
+            _ => Rotation::EndsAtOnce,
+        };
+        let workers_max = if connected && seed % 11 < 6 { 4 } else { 1 };
+        let (steps, faults, crashes, between) = match seed % 4 {
+            0 => (14, calm, 0, false),
+            1 => (16, faults, 0, true),
+            2 => (16, calm, 600, true),
+            _ => (20, faults, 400, true),
+        };
+        Self {
+            steps,
+            faults,
+            crashes,
+            between,
+            splits,
+            own_tables,
+            deletions_max,
+            connected,
+            rotation,
+            workers_max,
         }
     }
 }
@@ -128,25 +140,13 @@ pub struct World {
     pub purged: BTreeSet<String>,
     /// Whether it is told what happens. Default: whether `CALSYNC_SIM_TRACE` is set.
     pub aloud: bool,
+    /// Whether people connect their accounts.
+    pub connected: bool,
+    pub(super) rotation: Rotation,
+    pub(super) standings: BTreeMap<&'static str, Standing>,
+    refreshes: Arc<Mutex<Refreshes>>,
     incarnation: u64,
     terms: Terms,
-}
-
-/// What a history came to.
-#[derive(Debug)]
-pub struct History {
-    /// Its seed.
-    pub seed: u64,
-    /// A hash of everything that was asked of Google and of what the store holds at the end.
-    pub trace: String,
-    /// Steps of all runs.
-    pub gates: u64,
-    /// Requests that Google handled.
-    pub requests: u64,
-    /// Crashes.
-    pub crashes: u64,
-    /// What users did.
-    pub edits: u64,
 }
 
 impl World {
@@ -177,6 +177,11 @@ impl World {
             );
         }
         *fake.behaviour_mut() = behaviour(fake.behaviour().clone(), &chance);
+        if settings.connected {
+            settings.rotation.set(fake.behaviour_mut());
+            fake.oauth_client(CLIENT, CLIENT_SECRET).redirect_uris = vec![REDIRECT.to_owned()];
+            fake.set_base_url(GOOGLE);
+        }
         let store = MemoryStore::new(clock.clone(), format!("installation-{seed}").into());
         let crm = settings
             .own_tables
@@ -199,9 +204,16 @@ impl World {
             splits: settings.splits,
             purged: BTreeSet::new(),
             aloud: std::env::var_os("CALSYNC_SIM_TRACE").is_some(),
+            connected: settings.connected,
+            rotation: settings.rotation,
+            standings: nobody(),
+            refreshes: Arc::default(),
             incarnation: 0,
             terms,
         };
+        if world.connected {
+            world.everybody_connects();
+        }
         world.bind();
         world
     }
@@ -222,7 +234,7 @@ impl World {
         self.bindings.clear();
         for (agent, calendar) in CALENDARS {
             let new = Binding::two_way(agent)
-                .to(agent, calendar)
+                .to(if self.connected { "google" } else { agent }, calendar)
                 .policy(policy)
                 .edit_or_delete(edit_or_delete)
                 .mail(mail)
@@ -240,8 +252,7 @@ impl World {
     /// Where the CRM's users sit: an engine that has nothing but the appointments.
     #[allow(clippy::expect_used)]
     pub(super) fn desk(&mut self) -> Engine {
-        self.incarnation += 1;
-        let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation));
+        let entropy = self.entropy();
         let builder = Engine::builder(self.appointments().clone());
         builder.clock(self.clock.clone()).entropy(entropy).build().expect("an engine")
     }
@@ -264,28 +275,25 @@ impl World {
         yields: bool,
     ) -> (Engine, Arc<Gate>) {
         let gate = Gate::new(yields);
-        self.incarnation += 1;
-        let entropy = Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation));
-        let mut builder = Engine::builder(SimStore { inner: store, tap: Arc::clone(&gate) })
+        let entropy = self.entropy();
+        let store: Arc<dyn Store> = Arc::new(SimStore { inner: store, tap: Arc::clone(&gate) });
+        let mut builder = Engine::builder_shared(Arc::clone(&store))
             .clock(self.clock.clone())
             .entropy(entropy.clone())
             .page_records_max(3);
         if let Some(crm) = crm {
             builder = builder.host(SimHost { crm, gate: Arc::clone(&gate) });
         }
+        if self.connected {
+            let connections = self.connections(store, &gate, &self.rates, &entropy);
+            builder = builder.provider_per_tenant("google", connections.providers());
+            return (builder.build().expect("an engine"), gate);
+        }
         for (owner, _) in CALENDARS {
-            let transport = SimTransport {
-                fake: Arc::clone(&self.fake),
-                clock: self.clock.clone(),
-                gate: Arc::clone(&gate),
-                rates: Arc::clone(&self.rates),
-                chance: Arc::clone(&self.chance),
-                watch: self.watch,
-            };
             let client = OAuthClient { id: "client".into(), secret: Secret::new(CLIENT_SECRET) };
             let google = Google::refresh_token(client, Secret::new(refresh_token(owner)))
-                .endpoints(Endpoints::under("http://127.0.0.1:1").expect("an address"))
-                .transport(Arc::new(transport))
+                .endpoints(Endpoints::under(GOOGLE).expect("an address"))
+                .transport(Arc::new(self.transport(&gate, &self.rates)))
                 .clock(self.clock.clone())
                 .entropy(entropy.clone())
                 .page_size(4)
@@ -296,12 +304,36 @@ impl World {
         (builder.build().expect("an engine"), gate)
     }
 
+    /// Chance for one process.
+    pub(super) fn entropy(&mut self) -> Arc<SeededEntropy> {
+        self.incarnation += 1;
+        Arc::new(SeededEntropy::new(self.seed.wrapping_mul(1_000_003) ^ self.incarnation))
+    }
+
+    /// The way of a process to Google.
+    pub(super) fn transport(&self, gate: &Arc<Gate>, rates: &Arc<Mutex<FaultRates>>) -> SimTransport {
+        SimTransport {
+            fake: Arc::clone(&self.fake),
+            clock: self.clock.clone(),
+            gate: Arc::clone(gate),
+            rates: Arc::clone(rates),
+            refreshes: Arc::clone(&self.refreshes),
+            chance: Arc::clone(&self.chance),
+            watch: self.watch,
+        }
+    }
+
+    /// What is known of tokens that were given anew.
+    pub(super) fn refreshes(&self) -> MutexGuard<'_, Refreshes> {
+        self.refreshes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// Google.
     pub fn google(&self) -> MutexGuard<'_, FakeGoogle> {
         self.fake.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    fn set_rates(&self, rates: FaultRates) {
+    pub(super) fn set_rates(&self, rates: FaultRates) {
         *self.rates.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = rates;
     }
 
@@ -378,7 +410,7 @@ impl World {
             for at in 0..self.bindings.len() {
                 let report = self
                     .run_calmly(at)
-                    .map_err(|e| Violation::new("C15", format!("a calm run failed: {e}")))?;
+                    .map_err(|e| Violation::new(failed(e.kind()), format!("a calm run failed: {e}")))?;
                 wrote |= report.wrote();
                 self.tell(&report);
                 if report.waiting.contains_key(&Waiting::Deselected) {
@@ -403,6 +435,11 @@ impl World {
     }
 }
 
+/// The promise that a run breaks which fails although nothing disturbs it: everybody is connected then.
+fn failed(kind: ErrorKind) -> &'static str {
+    if kind == ErrorKind::Unauthorized { "S7" } else { "C15" }
+}
+
 /// Undocumented behaviour is drawn: calsync must get along with either.
 fn behaviour(mut behaviour: Behaviour, chance: &SeededEntropy) -> Behaviour {
     let flip = || chance.below(2) == 0;
@@ -413,98 +450,6 @@ fn behaviour(mut behaviour: Behaviour, chance: &SeededEntropy) -> Behaviour {
     behaviour.exceptions_on_master_change =
         if flip() { ExceptionPolicy::Keep } else { ExceptionPolicy::Reset };
     behaviour
-}
-
-/// Plays a seed's history from its beginning to its end.
-///
-/// # Errors
-/// The invariant that it breaks.
-pub fn run_history(seed: u64, settings: WorldSettings, watch: Option<Watch>) -> Result<History, Violation> {
-    let mut world = World::new(seed, settings, watch);
-    let mut users = Users::default();
-    let (mut crashes, mut gates) = (0, 0);
-    let quiet_engine = world.desk();
-    for step in 0..settings.steps {
-        world.clock.advance(Duration::from_secs(60 + world.chance.below(3600)));
-        for _ in 0..world.chance.below(4) {
-            users.act(&world, &quiet_engine, step);
-        }
-        for line in users.log.drain(..) {
-            world.tell(&line);
-        }
-        if world.chance.below(3) == 0 {
-            continue;
-        }
-        world.set_rates(settings.faults);
-        let at = world.chance.below(CALENDARS.len() as u64) as usize;
-        let binding = world.bindings[at].clone();
-        let (engine, gate) = world.process(true);
-        if world.chance.below(1000) < settings.crashes {
-            gate.crash_after(1 + world.chance.below(60));
-        }
-        let chance = Arc::clone(&world.chance);
-        let ended = drive(&gate, review::run(&engine, &binding, &chance), || {
-            if settings.between && world.chance.below(40) == 0 {
-                users.act(&world, &quiet_engine, step);
-            }
-        });
-        gates += gate.passed();
-        world.set_rates(FaultRates::default());
-        match ended {
-            Ended::Crashed => {
-                crashes += 1;
-                // Somebody else takes over once the lease has run out.
-                world.clock.advance(Duration::from_secs(180));
-            }
-            Ended::Finished(Err(error)) if !expected(error.kind()) => {
-                return Err(Violation::new("C15", format!("a run failed: {error}")));
-            }
-            Ended::Finished(Ok(report)) => world.tell(&report),
-            Ended::Finished(Err(error)) => world.tell(&error),
-        }
-        if world.chance.below(6) == 0 {
-            world.come_to_rest()?;
-            if let Err(violation) = oracle::check(&world, &quiet_engine, &users) {
-                world.tell_everything();
-                return Err(violation);
-            }
-            users.rested();
-        }
-    }
-    world.come_to_rest()?;
-    if let Err(violation) = oracle::check(&world, &quiet_engine, &users) {
-        world.tell_everything();
-        return Err(violation);
-    }
-    let google = world.google();
-    let mut trace = Sha256::new();
-    for entry in google.journal() {
-        trace.update(entry.method.as_bytes());
-        trace.update(entry.path.as_bytes());
-        trace.update(format!("{:?}", entry.query).as_bytes());
-        trace.update(entry.status.to_le_bytes());
-        trace.update(&entry.request);
-        trace.update(&entry.answer);
-    }
-    trace.update(world.store.snapshot().to_string().as_bytes());
-    let trace = trace.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let requests = google.requests();
-    drop(google);
-    Ok(History { seed, trace, gates, requests, crashes, edits: users.count() })
-}
-
-/// What a run may fail with while things go wrong around it; the next one goes on.
-fn expected(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::Unavailable
-            | ErrorKind::RateLimited
-            | ErrorKind::Unauthorized
-            | ErrorKind::Protocol
-            | ErrorKind::CursorExpired
-            | ErrorKind::LeaseLost
-            | ErrorKind::Limit
-    )
 }
 
 /// The CRM's appointments, for whoever looks into them.
