@@ -33,6 +33,21 @@ pub(crate) fn visit(title: &str) -> Appointment {
 }
 
 #[tokio::test]
+async fn pages_are_as_large_as_connections_are_told() {
+    for none in [0, 2501] {
+        let error = Office::unconfigured().worker(2).page_size(none).build().unwrap_err();
+        assert!(error.kind() == ErrorKind::Config && error.to_string().contains("1 to 2,500"), "{error}");
+    }
+    let mut office = Office::new().await;
+    office.connections = office.worker(2).page_size(7).build().unwrap();
+    office.connected(AMY).await;
+    let engine = engine(&office);
+    let binding = engine.bind(Binding::two_way(AMY).to("google", AMY)).await.unwrap();
+    engine.run(&binding).await.unwrap();
+    assert!(office.fake().journal().iter().any(|entry| entry.param("maxResults") == Some("7")));
+}
+
+#[tokio::test]
 async fn a_binding_waits_for_its_agent_to_connect_and_goes_on_when_they_connect_again() {
     let office = Office::new().await;
     let engine = engine(&office);
