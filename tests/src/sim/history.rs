@@ -93,7 +93,7 @@ struct Play {
 
 /// What one of several at once came to.
 enum Did {
-    Ran(Outcome<Report>),
+    Ran(Box<Outcome<Report>>),
     Stands(Outcome<Standing>),
 }
 
@@ -198,6 +198,7 @@ impl Play {
         let somebody = (settings.connected && chance.below(3) == 0).then(|| {
             let person = PEOPLE[chance.below(PEOPLE.len() as u64) as usize];
             world.stands(person, Standing::Unsure);
+            world.refreshes().changes(person, true);
             let (connections, gate) = world.web_process();
             may_crash(world, settings, &gate);
             (person, Deed::any(&chance), connections, gate)
@@ -206,7 +207,10 @@ impl Play {
         let mut workers: Vec<Worker<'_, Did>> = (crew.iter())
             .map(|((engine, gate), binding)| {
                 let chance = &chance;
-                Worker::new(gate, async move { Did::Ran(review::run(engine, binding, chance).await) })
+                Worker::new(
+                    gate,
+                    async move { Did::Ran(Box::new(review::run(engine, binding, chance).await)) },
+                )
             })
             .collect();
         if let Some((person, deed, connections, gate)) = &somebody {
@@ -226,7 +230,7 @@ impl Play {
         for ended in ended {
             match ended {
                 Ended::Crashed => crashed += 1,
-                Ended::Finished(Did::Ran(ended)) => told(world, ended)?,
+                Ended::Finished(Did::Ran(ended)) => told(world, *ended)?,
                 Ended::Finished(Did::Stands(standing)) => {
                     if let (Ok(standing), Some((person, ..))) = (standing, &somebody) {
                         world.stands(person, standing);
@@ -234,7 +238,10 @@ impl Play {
                 }
             }
         }
-        self.deeds += u64::from(somebody.is_some());
+        if let Some((person, ..)) = &somebody {
+            world.refreshes().changes(person, false);
+            self.deeds += 1;
+        }
         self.gates += pool.iter().map(|(_, gate)| gate.passed()).sum::<u64>() - before;
         for (_, gate) in pool.iter().filter(|(_, gate)| !gate.crashed()) {
             gate.open();

@@ -4,6 +4,9 @@
 //! happens between two of its steps all follow from it. A history ends with its faults switched off; then both sides must
 //! agree, nothing may be lost, doubled or brought back, nobody may have been mailed, and the next run must write nothing.
 //!
+//! In most histories people connect their accounts, take that back and connect again, and several workers may be at it at the same
+//! time: what Google has of a grant must then work, and what it has not must be told.
+//!
 //! The oracle knows no planner. It compares what the two sides show (the CRM's own expansion of series, Google's own), and
 //! what users wrote with what is visible or was kept in the journal.
 

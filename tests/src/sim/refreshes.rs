@@ -22,6 +22,8 @@ pub(super) fn is_one(request: &http::Request<Bytes>) -> bool {
 pub struct Refreshes {
     last: BTreeMap<String, Given>,
     lost: BTreeSet<String>,
+    /// Whose grant may be another one at any moment, so that a new token is perhaps nobody's.
+    changing: BTreeSet<String>,
     needless: Vec<String>,
     count: u64,
 }
@@ -46,7 +48,7 @@ impl Refreshes {
         if let Some(last) = self.last.remove(account) {
             if last.is_lost(now) {
                 self.lost.insert(account.to_owned());
-            } else if now < last.at + GOOD {
+            } else if now < last.at + GOOD && !self.changing.contains(account) {
                 self.needless.push(format!("{account} at {now}, after {}", last.at));
             }
         }
@@ -60,6 +62,16 @@ impl Refreshes {
     /// Google accepts none of them any more.
     pub(super) fn none_is_good_any_more(&mut self) {
         self.last.clear();
+    }
+
+    /// Somebody may give another grant from now on, or not any more.
+    pub(super) fn changes(&mut self, account: &str, may: bool) {
+        self.forget(account);
+        if may {
+            self.changing.insert(account.to_owned());
+        } else {
+            self.changing.remove(account);
+        }
     }
 
     /// The account gave another grant, or took its own back.
