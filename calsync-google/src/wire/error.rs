@@ -15,6 +15,8 @@ use http::StatusCode;
 use serde_json::Value;
 use std::time::Duration;
 
+/// How refresh tokens, access tokens, codes, signed assertions and client secrets of Google's begin.
+const SECRETS: [&str; 5] = ["1//", "ya29.", "4/0", "eyJ", "GOCSPX-"];
 /// Longest wait that an answer may ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 /// The anti-abuse limit of a user lifts after one to two hours, says a tool that lives with it (OutlookGoogleCalendarSync).
@@ -277,9 +279,9 @@ pub(crate) fn quiet(message: &str) -> String {
     if quiet.trim().is_empty() {
         return "no reason given".into();
     }
-    // A long run without a blank is no sentence: it may be anything.
-    let words: Vec<&str> =
-        quiet.split_whitespace().map(|w| if w.chars().count() > 40 { "…" } else { w }).collect();
+    // A long run without a blank is no sentence: it may be anything. And how a token or a key begins is known.
+    let hidden = |word: &str| word.chars().count() > 40 || SECRETS.iter().any(|start| word.contains(start));
+    let words: Vec<&str> = quiet.split_whitespace().map(|w| if hidden(w) { "…" } else { w }).collect();
     words.join(" ").chars().take(160).collect()
 }
 
