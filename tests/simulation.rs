@@ -111,12 +111,17 @@ fn seeds_that_once_ended_wrong_end_well() {
             workers_max: 1,
             ..WorldSettings::of(seed)
         };
-        let ended = run_history(seed, settings, None);
-        assert!(
-            ended.is_ok(),
-            "seed {seed}: {}",
-            ended.err().map(|violation| violation.to_string()).unwrap_or_default()
-        );
+        ends_well(seed, settings);
+    }
+    // With people who connect their accounts.
+    ends_well(845, WorldSettings { connected: true, workers_max: 1, ..WorldSettings::of(845) });
+    ends_well(3454, WorldSettings::of(3454));
+}
+
+#[track_caller]
+fn ends_well(seed: u64, settings: WorldSettings) {
+    if let Err(violation) = run_history(seed, settings, None) {
+        panic!("seed {seed}: {violation}");
     }
 }
 

@@ -4,6 +4,7 @@ use super::office::{AMY, BOB, Office};
 use calsync_core::http::ReqwestTransport;
 use calsync_core::provider::{Effort, Provider, Target};
 use calsync_google::Endpoints;
+use calsync_testkit::marked::MARK;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -94,9 +95,9 @@ pub(crate) async fn s09_nothing_that_the_token_endpoint_says_beside_its_code_is_
         office.token_endpoint_says(Some((status, body)));
         let error = ask(&*provider).await.unwrap_err();
         let printed = format!("{error} {error:?} {:?}", error.cure_text());
-        assert!(!printed.contains("neversay"), "to a refresh, {body}: {printed}");
+        assert!(!printed.contains(MARK), "to a refresh, {body}: {printed}");
         let outcome = office.try_connect(BOB).await;
-        assert!(!format!("{outcome:?}").contains("neversay"), "to a code, {body}: {outcome:?}");
+        assert!(!format!("{outcome:?}").contains(MARK), "to a code, {body}: {outcome:?}");
         // That is over, and nobody lost anything by it.
         office.token_endpoint_says(None);
         let asked = ask(&*provider).await;

@@ -5,6 +5,7 @@ use calsync_core::binding::Policy;
 use calsync_core::model::{Recurrence, Slot};
 use calsync_core::plan::Waiting;
 use calsync_core::{Binding, ErrorKind};
+use calsync_testkit::fake_google::ExceptionPolicy;
 use serde_json::json;
 
 /// A series of six days, kept in step.
@@ -48,6 +49,40 @@ async fn c01_a_series_split_on_both_sides_at_once_is_the_same_on_both() {
             assert_eq!(desk.instants().await, desk.starts_there(), "{case}");
             desk.settled_after_a_full_listing().await;
         }
+    }
+}
+
+/// A day that was cancelled is not back when its series was cut short before it and reaches it again, whoever cut it, however, and
+/// whatever Google makes of changed days meanwhile.
+#[tokio::test]
+async fn c11_a_cancelled_day_is_not_back_when_its_series_was_cut_short_and_reaches_it_again() {
+    for (exceptions, cut) in [ExceptionPolicy::Keep, ExceptionPolicy::Reset]
+        .into_iter()
+        .flat_map(|exceptions| ["in the CRM", "in Google", "split in Google"].map(|cut| (exceptions, cut)))
+    {
+        let (desk, series, slots) = six_days(Policy::Local).await;
+        desk.fake().behaviour_mut().exceptions_on_master_change = exceptions;
+        desk.crm.cancel_occurrence(&series, slots[4]).await.unwrap();
+        desk.run().await;
+        desk.settled().await;
+        let daily = |count| Recurrence::new(vec![format!("RRULE:FREQ=DAILY;COUNT={count}")]);
+        match cut {
+            "in the CRM" => desk.edit(&series, |a| a.recurrence = daily(3)).await,
+            "in Google" => desk.retouch("s1", json!({"recurrence": ["RRULE:FREQ=DAILY;COUNT=3"]})),
+            _ => {
+                let patch = json!({"summary": "later"});
+                desk.user(|fake, now| fake.user_split(now, AMY, "s1", &suffix(&slots[3]), &patch)).unwrap();
+            }
+        }
+        desk.run().await;
+        desk.settled().await;
+        desk.edit(&series, |a| a.recurrence = daily(6)).await;
+        desk.run().await;
+        desk.run().await;
+        let case = format!("{exceptions:?}, cut {cut}");
+        assert_eq!(desk.instants().await, desk.starts_there(), "{case}");
+        desk.settled_after_a_full_listing().await;
+        assert_eq!(desk.instants().await, desk.starts_there(), "{case}");
     }
 }
 

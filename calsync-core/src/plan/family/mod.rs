@@ -89,6 +89,7 @@ fn plan_selected(family: &Family, rules: &Rules<'_>, selected: bool) -> FamilyPl
         Some(root) => planner.series(root, &pairs.occurrences),
         None => planner.rootless(&pairs.occurrences),
     }
+    planner.forget_tombstones_cut_off(&pairs.occurrences);
     planner.join_up(pairs.root.as_ref());
     planner.drop_replaced_intents();
     planner.write_down();
@@ -251,6 +252,24 @@ impl<'a> Planner<'a> {
             };
             if !self.rules.fresh.contains(id) {
                 self.plan.look_remote.push((id.clone(), occurrence));
+            }
+        }
+    }
+
+    /// A cancelled occurrence that the calendar's series does not reach any more, because it was cut short, is not cancelled there but
+    /// nothing: Google drops it with its slot, and once the series reaches that far again, the slot shows what the series puts there.
+    fn forget_tombstones_cut_off(&mut self, occurrences: &[Pair<'_>]) {
+        for pair in occurrences.iter().filter(|pair| pair.lacked_there) {
+            let Some(item) = pair.item.filter(|item| item.seen == Seen::Gone && !item.no_such_slot()) else {
+                continue;
+            };
+            let planned = self.plan.group.remote.iter_mut().find(|planned| planned.key == item.key);
+            match planned {
+                Some(planned) if planned.seen == Seen::Gone => planned.writable = Writable::Nothing,
+                Some(_) => {}
+                None => {
+                    self.plan.group.remote.push(RemoteItem { writable: Writable::Nothing, ..item.clone() })
+                }
             }
         }
     }
