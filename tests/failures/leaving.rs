@@ -1,6 +1,6 @@
 //! A binding is taken apart, and what calsync made in the calendar goes with it.
 
-use super::desk::{AMY, BOB, Desk, EVE, Setup, Way, guests, hour, visit, with};
+use super::desk::{AMY, BOB, Desk, EVE, ROBOT, Setup, Way, guests, hour, key, visit, with};
 use calsync_core::ErrorKind;
 use calsync_core::audit::Audited;
 use calsync_core::binding::{Binding, Direction};
@@ -9,6 +9,8 @@ use calsync_core::model::{Attendee, Recurrence, Visibility};
 use calsync_core::plan::Action;
 use calsync_core::provider::Mail;
 use calsync_core::report::Listed;
+use calsync_google::Google;
+use calsync_testkit::fake_google::Role;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -205,6 +207,28 @@ pub(crate) async fn c06_c04_a_call_that_dies_anywhere_is_gone_on_with_and_the_cr
             assert_eq!(desk.mails(), 0);
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_gone_already_is_gone_and_a_calendar_that_may_not_be_written_keeps_the_binding() {
+    let desk = in_use(Setup::default()).await;
+    let shown = made(&desk).await;
+    // Purged from the bin in the meantime: Google knows nothing of it.
+    let paused = desk.engine.pause(&desk.binding).await.unwrap();
+    let visit = desk.titled("Visit")["id"].as_str().unwrap().to_owned();
+    desk.remove(&visit);
+    desk.user(|fake, _| fake.user_purge(AMY, &visit));
+    // Nothing may be deleted: nothing is taken apart, whatever is said of each event.
+    desk.user(|fake, _| fake.share(AMY, ROBOT, Role::Reader));
+    let google = Google::service_account(key()).delegated(false);
+    let reader = desk.another_engine(desk.engine.store().clone(), google, 9);
+    let error = reader.unbind_deleting(&paused, &shown).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Forbidden, "{error}");
+    assert_eq!(titles(&desk), ["Meeting", "Once at dock 4", "Surgery", "Weekly", "own", "theirs"]);
+    assert!(desk.engine.bindings().await.unwrap()[0].leaving);
+    let unbound = desk.engine.unbind_deleting(&paused, &shown).await.unwrap();
+    assert_eq!((unbound.deleted, unbound.kept.len(), unbound.finished), (4, 0, true), "{unbound:?}");
+    assert_eq!(titles(&desk), ["own", "theirs"]);
 }
 
 #[tokio::test]

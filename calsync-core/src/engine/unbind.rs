@@ -10,13 +10,13 @@ use super::run::Pass;
 use crate::audit::{AuditEvent, Audited};
 use crate::binding::Binding;
 use crate::detail;
-use crate::error::{Error, ErrorKind, Result, Retry};
+use crate::error::{Error, ErrorKind, Result};
 use crate::guard::TITLES_MAX;
 use crate::id::{BindingId, InstallationId, RecordId, RemoteId};
 use crate::model::State;
 use crate::plan::{Action, ids};
 use crate::planted::{self, Fault};
-use crate::provider::{Mail, Provider, Write, WriteAction};
+use crate::provider::{Access, Mail, Provider, Write, WriteAction};
 use crate::report::Listed;
 use crate::store::{Batch, Family, Group, JournalEntry, Link, Outcome, Which};
 use serde::{Deserialize, Serialize};
@@ -117,8 +117,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`ErrorKind::PreconditionFailed`] when calsync made more than was agreed to, and [`ErrorKind::Config`] for a binding that does
-    /// not write to the calendar: nothing was deleted then. [`ErrorKind::Halted`] when an operator halted all writing; otherwise as
-    /// [`Engine::run`].
+    /// not write to the calendar: nothing was deleted then. [`ErrorKind::Halted`] when an operator halted all writing, [`ErrorKind::Forbidden`]
+    /// when the calendar may not be written any more: what is not deleted yet waits for another call. Otherwise as [`Engine::run`].
     pub async fn unbind_deleting(&self, binding: &Binding, shown: &Made) -> Result<Unbound> {
         let current = self.shared.store.binding(&self.tenant, &binding.id).await?;
         let current = current.ok_or_else(|| super::bind::no_such(binding))?;
@@ -284,19 +284,25 @@ impl Pass<'_> {
                 revision: Some(revision).filter(|_| !planted::on(Fault::DeletionWithoutVersion)),
             },
         };
-        let target = self.binding.target.clone();
-        match self.provider.write(&target, &write, &self.effort).await {
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::PreconditionFailed => {
-                return Ok(Err("it was edited in the calendar in this moment".to_owned()));
+        if let Err(error) = self.provider.write(&self.binding.target, &write, &self.effort).await {
+            let error = error.with("record", &link.record).with("event", &link.remote);
+            match error.kind() {
+                ErrorKind::Gone => {}
+                // "Not found" may mean the calendar: only one that answers makes it evidence.
+                ErrorKind::NotFound => {
+                    self.provider.calendar(&self.binding.target, &self.effort).await?;
+                }
+                ErrorKind::PreconditionFailed => {
+                    return Ok(Err("it was edited in the calendar in this moment".to_owned()));
+                }
+                // Only this event, or the whole calendar: then nothing is taken apart before that is mended.
+                ErrorKind::Forbidden => {
+                    let access = self.provider.access(&self.binding.target, &self.effort).await?;
+                    return if access == Access::Writer { Ok(Err(error.to_string())) } else { Err(error) };
+                }
+                ErrorKind::Invalid => return Ok(Err(error.to_string())),
+                _ => return Err(error),
             }
-            Err(error)
-                if matches!(error.kind(), ErrorKind::Forbidden | ErrorKind::Invalid)
-                    && error.retry() == Retry::Never =>
-            {
-                return Ok(Err(error.to_string()));
-            }
-            Err(error) => return Err(error.with("record", &link.record).with("event", &link.remote)),
         }
         let before = link.base.as_ref().and_then(State::fields).cloned();
         let entry = JournalEntry {
@@ -355,8 +361,8 @@ fn revision_to_delete(
     if unsettled {
         return Err("something is still to be written to it, or may have been".to_owned());
     }
-    let edited =
-        family.remote.iter().any(|item| item.pending) || family.links.iter().any(|l| l.revision.is_none());
+    let ahead = |link: &Link| matches!(link.base, Some(State::Live(_))) && link.revision.is_none();
+    let edited = family.remote.iter().any(|item| item.pending) || family.links.iter().any(ahead);
     match &link.revision {
         Some(revision) if !edited => Ok(revision.clone()),
         _ => Err("it was edited in the calendar, and that is not in the CRM".to_owned()),
