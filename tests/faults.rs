@@ -52,7 +52,9 @@ fn every_fault_meets_every_step_that_it_can_and_nothing_is_lost_doubled_or_broug
     let mut failed = Vec::new();
     match &only {
         Some(name) => {
-            for trouble in Trouble::ALL.iter().filter(|trouble| trouble.name().contains(name)) {
+            let named = || Trouble::ALL.iter().filter(|trouble| trouble.name().contains(name));
+            assert!(named().next().is_some(), "no fault has {name:?} in its name");
+            for trouble in named() {
                 failed.extend(sweep(&mut coverage, Some(*trouble), wanted));
             }
         }
