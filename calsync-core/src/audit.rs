@@ -1,7 +1,8 @@
 //! What happened to a tenant's connections and settings, one event each, for whoever asks later (S20).
 //!
 //! An event is written in the transaction of what it tells of, so that there is one if and only if that happened, also where a
-//! process dies. It holds no secret, and none of what is in appointments. Events are read with [`Engine::audit`] and
+//! process dies. Three things are no single transaction: a plan that is exported is told before its first row is written, a client that is
+//! taken away and a tenant that leaves are told afterwards. An event holds no secret, and none of what is in appointments. Events are read with [`Engine::audit`] and
 //! [`Engine::history`], and stay until [`Engine::forget_audit`].
 //!
 //! [`Engine::audit`]: crate::Engine::audit
@@ -101,5 +102,17 @@ impl AuditEvent {
     /// The same with these facts.
     pub fn with(self, facts: Value) -> Self {
         Self { facts, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_one_word_in_the_store_and_in_json() {
+        for what in Audited::ALL {
+            assert_eq!(serde_json::to_value(what).expect("JSON"), what.as_str());
+        }
     }
 }

@@ -1,19 +1,42 @@
 //! What the history says of connections, settings and checks (S20): each once, without a secret, also where a process dies.
 
 use super::engine::engine;
-use super::office::{AMY, BOB, CLIENT, OTHER_CLIENT, Office, REDIRECT, SESSION, clean, web_client};
+use super::office::{
+    AMY, BOB, CLIENT, OTHER_CLIENT, Office, REDIRECT, SESSION, clean, manual_clock, web_client,
+};
+use async_trait::async_trait;
 use calsync_core::Binding;
 use calsync_core::audit::{AuditEvent, Audited};
 use calsync_core::binding::Direction;
 use calsync_core::check::Outcome;
 use calsync_core::engine::HistoryEntry;
 use calsync_core::provider::{Effort, Target};
+use calsync_core::store::MemoryStore;
 use calsync_google::OAuthClientFile;
 use calsync_google::connect::{Consent, Method};
 use calsync_google::scope::Feature;
 use calsync_testkit::fake_google::Choice;
+use calsync_testkit::tapped_store::{Tap, TappedStore};
 use serde_json::json;
+use std::sync::Arc;
 use std::time::Duration;
+
+/// The process may die before and after each call of the store.
+#[derive(Debug)]
+struct Turns;
+
+#[async_trait]
+impl Tap for Turns {
+    async fn before(&self, _: &'static str) -> calsync_core::Result<()> {
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    async fn after(&self, _: &'static str) -> calsync_core::Result<()> {
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+}
 
 async fn told(office: &Office) -> Vec<AuditEvent> {
     let mut events = office.store.audit(&office.tenant, None, None, 100).await.unwrap();
@@ -78,7 +101,10 @@ async fn s20_a_connection_is_told_if_and_only_if_it_is_there_wherever_the_proces
     let (mut there, mut not) = (0, 0);
     let effort = Effort::default();
     for polls in 0..60 {
-        let office = Office::new().await;
+        let clock = manual_clock();
+        let inner = MemoryStore::new(clock.clone(), "installation".into());
+        let office = Office::over(Arc::new(TappedStore { inner, tap: Turns }), clock);
+        office.connections.set_client(&office.tenant, &web_client(CLIENT, &[REDIRECT])).await.unwrap();
         let page = office.begin(Consent::in_session(SESSION).of(AMY)).await;
         let landing = office.opens(&page, &Choice::of(AMY));
         let finish = office.connections.finish(landing.url().unwrap(), SESSION, &effort);

@@ -1,7 +1,7 @@
 //! Bindings: made, paused, resumed, changed. Each verb says what becomes of links and cursors.
 
 use super::Engine;
-use crate::audit::{AuditEvent, Audited};
+use crate::audit::Audited;
 use crate::binding::{Binding, BindingState, Direction, NewBinding};
 use crate::clock::EntropyExt;
 use crate::error::{Error, ErrorKind, Result};
@@ -148,8 +148,7 @@ impl Engine {
                 })
             };
             let facts = json!({"before": what(&current), "now": what(&changed)});
-            let event = AuditEvent::new(Audited::ScopeChanged, changed.id.as_str(), self.shared.clock.now());
-            batch.events.push(event.with(facts));
+            batch.events.push(self.event(Audited::ScopeChanged, &changed.id, facts));
         }
         self.shared.store.commit(batch).await?;
         Ok(changed)

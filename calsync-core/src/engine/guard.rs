@@ -1,7 +1,7 @@
 //! A person's yes to what the guards hold back.
 
 use super::Engine;
-use crate::audit::{AuditEvent, Audited};
+use crate::audit::Audited;
 use crate::binding::Binding;
 use crate::error::{Error, ErrorKind, Result};
 use crate::guard::Held;
@@ -28,8 +28,7 @@ impl Engine {
         if known {
             let facts =
                 json!({"side": held.side, "kind": held.kind, "over": held.over, "count": held.planned});
-            let event = AuditEvent::new(Audited::Confirmed, binding.id.as_str(), self.shared.clock.now());
-            batch.events.push(event.with(facts));
+            batch.events.push(self.event(Audited::Confirmed, &binding.id, facts));
         }
         self.shared.store.commit(batch).await?;
         if !known {

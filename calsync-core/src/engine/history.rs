@@ -7,6 +7,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::store::{Batch, RunRow};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One line of a tenant's history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,9 +77,13 @@ impl Engine {
         let facts = serde_json::to_value(report).map_err(|e| {
             Error::new(ErrorKind::Store, "the result of the check cannot be stored").caused_by(e)
         })?;
-        let mut batch = Batch::new(self.tenant.clone());
-        batch.events.push(AuditEvent::new(Audited::Checked, about, report.at).with(facts));
-        self.shared.store.commit(batch).await.map(drop)
+        let event = AuditEvent::new(Audited::Checked, about, report.at).with(facts);
+        self.shared.store.commit(Batch::telling(&self.tenant, event)).await.map(drop)
+    }
+
+    /// What happens now, to be told in the transaction of it.
+    pub(super) fn event(&self, what: Audited, about: &impl ToString, facts: Value) -> AuditEvent {
+        AuditEvent::new(what, about.to_string(), self.shared.clock.now()).with(facts)
     }
 
     /// The last checks that were kept, newest first, with what they were about. One that a newer version of calsync kept in another

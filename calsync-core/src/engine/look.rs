@@ -8,7 +8,7 @@ use super::run::Pass;
 use crate::error::Result;
 use crate::guard::Kinds;
 use crate::id::{RecordId, RemoteId};
-use crate::model::RemoteOccurrence;
+use crate::model::{Record, RemoteOccurrence};
 use crate::plan::settle::{looked, missing, no_such_slot, recognised};
 use crate::plan::sighting;
 use crate::plan::{FamilyPlan, Rules, plan_family};
@@ -103,6 +103,14 @@ impl Pass<'_> {
         self.commit(batch).await.map(drop)
     }
 
+    /// Reads records of the CRM, whichever table they are in.
+    pub(super) async fn records(&self, ids: &[RecordId]) -> Result<Vec<Record>> {
+        match self.host() {
+            Some(host) => host.read(&self.binding.tenant, ids).await,
+            None => self.engine.shared.store.records(&self.binding.tenant, ids).await,
+        }
+    }
+
     /// Marks every changed occurrence of a series in calsync's own table.
     async fn look_for_occurrences(&mut self, series: &RecordId) -> Result<()> {
         let records = self.engine.shared.store.record_occurrences(&self.binding.tenant, series).await?;
@@ -169,10 +177,7 @@ impl Pass<'_> {
             }
         }
         if !local.is_empty() {
-            let records = match self.host() {
-                Some(host) => host.read(&self.binding.tenant, local).await?,
-                None => self.engine.shared.store.records(&self.binding.tenant, local).await?,
-            };
+            let records = self.records(local).await?;
             let found: BTreeMap<_, _> = records.iter().map(|record| (&record.id, record)).collect();
             for id in local {
                 let root =
@@ -183,7 +188,7 @@ impl Pass<'_> {
                         ..LocalMark::of(record, self.engine.shared.host.is_some())
                     },
                     None => {
-                        let deleted = self.engine.shared.host.is_some().then(|| crate::model::Record {
+                        let deleted = self.engine.shared.host.is_some().then(|| Record {
                             id: id.clone(),
                             version: "".into(),
                             agent: self.binding.agent.clone(),

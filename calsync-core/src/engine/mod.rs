@@ -34,7 +34,7 @@ pub use appointments::{Appointments, Shown};
 pub use builder::EngineBuilder;
 pub use history::HistoryEntry;
 pub use plan::{Imported, Match, Plan, PlanRow, PlanRows, RowState};
-pub use unbind::{Kept, Made, Unbound};
+pub use unbind::{Made, NotDeleted, Unbound};
 
 use crate::clock::{Clock, Entropy};
 use crate::error::{Error, ErrorKind, Result};

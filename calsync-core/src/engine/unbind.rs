@@ -7,7 +7,7 @@
 
 use super::Engine;
 use super::run::Pass;
-use crate::audit::{AuditEvent, Audited};
+use crate::audit::Audited;
 use crate::binding::Binding;
 use crate::detail;
 use crate::error::{Error, ErrorKind, Result};
@@ -17,8 +17,7 @@ use crate::model::State;
 use crate::plan::{Action, ids};
 use crate::planted::{self, Fault};
 use crate::provider::{Access, Mail, Provider, Write, WriteAction};
-use crate::report::Listed;
-use crate::store::{Batch, Family, Group, JournalEntry, Link, Outcome, Which};
+use crate::store::{Batch, Family, Group, JournalEntry, Link, Which};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::sync::Arc;
@@ -41,7 +40,7 @@ pub struct Made {
 
 /// An event that was to be deleted, and stays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct NotDeleted {
     /// The CRM's record.
     pub record: RecordId,
     /// The event.
@@ -58,7 +57,7 @@ pub struct Unbound {
     /// How many series and single events this call deleted in the calendar.
     pub deleted: u64,
     /// What calsync made and did not delete, and why. It has to be taken out by hand.
-    pub kept: Vec<Kept>,
+    pub kept: Vec<NotDeleted>,
     /// The binding is gone. If not, the time of a run was over: call again, and it goes on.
     pub finished: bool,
 }
@@ -162,18 +161,11 @@ impl Engine {
                 ));
         }
         if !binding.paused {
-            let report = self.run(binding).await?;
-            if report.outcome == Outcome::Stopped && report.listed == Listed::Nothing {
-                return Err(Error::new(
-                    ErrorKind::Halted,
-                    "nothing was brought into step, and nothing deleted",
-                )
-                .with("binding", &binding.id)
-                .cure("Call again once runs go through."));
-            }
+            self.run(binding).await?;
         }
         let pass = self.begin(&binding.id).await?;
         let agreed = async {
+            pass.heed_halt().await?;
             fits(&self.made(binding).await?)?;
             let current = &pass.binding;
             let leaving = Binding {
@@ -185,9 +177,7 @@ impl Engine {
             let mut batch = pass.batch();
             batch.put_binding = Some(leaving);
             let facts = json!({"delete": "made by calsync", "count": shown.made});
-            batch
-                .events
-                .push(AuditEvent::new(Audited::Confirmed, binding.id.as_str(), pass.now()).with(facts));
+            batch.events.push(self.event(Audited::Confirmed, &binding.id, facts));
             self.shared.store.commit(batch).await.map(drop)
         };
         let agreed = agreed.await;
@@ -226,7 +216,7 @@ impl Pass<'_> {
                         Ok(Err(why)) => {
                             let (record, event) = (link.record.clone(), link.remote.clone());
                             tracing::warn!(%record, %why, "not deleted");
-                            unbound.kept.push(Kept { record, event, why });
+                            unbound.kept.push(NotDeleted { record, event, why });
                         }
                         Err(error) => {
                             failed = Some(error);
@@ -247,10 +237,7 @@ impl Pass<'_> {
     /// The records of these links that are not to be synchronised (C10).
     async fn flagged(&self, links: &[Link]) -> Result<Vec<RecordId>> {
         let ids: Vec<RecordId> = links.iter().map(|link| link.record.clone()).collect();
-        let records = match self.host() {
-            Some(host) => host.read(&self.binding.tenant, &ids).await?,
-            None => self.engine.shared.store.records(&self.binding.tenant, &ids).await?,
-        };
+        let records = self.records(&ids).await?;
         Ok(records.into_iter().filter(|record| !record.sync).map(|record| record.id).collect())
     }
 
@@ -330,8 +317,7 @@ impl Pass<'_> {
         let mut batch = Batch { settings: None, ..self.batch() };
         batch.drop_binding = true;
         batch.release = true;
-        let event = AuditEvent::new(Audited::Disconnected, self.binding.id.as_str(), self.now());
-        batch.events.push(event.with(facts));
+        batch.events.push(self.engine.event(Audited::Disconnected, &self.binding.id, facts));
         self.engine.shared.store.commit(batch).await.map(drop)
     }
 }
@@ -343,9 +329,7 @@ fn stands(link: &Link) -> bool {
 
 /// Whether calsync made the event: it has the id that calsync gave it.
 fn is_made(link: &Link, binding: &Binding, installation: &InstallationId, provider: &dyn Provider) -> bool {
-    let calendar = &binding.target.calendar;
-    let hash = ids::remote_hash(installation, &binding.tenant, calendar, &link.record, link.incarnation);
-    link.remote == provider.create_id(&hash)
+    link.remote == ids::created(provider, installation, binding, &link.record, link.incarnation)
 }
 
 /// The revision in which an event may be deleted, or why it may not.

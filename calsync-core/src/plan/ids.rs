@@ -4,9 +4,10 @@
 //! what they stand for, and an operation is named by the versions it was decided from: the same decision about the same
 //! versions is the same operation, a decision about newer versions is another.
 
-use crate::id::{CalendarId, InstallationId, OperationId, RecordId, RemoteKey, RunId};
+use crate::id::{CalendarId, InstallationId, OperationId, RecordId, RemoteId, RemoteKey, RunId};
 use crate::model::Slot;
 use crate::planted::{self, Fault};
+use crate::provider::Provider;
 use crate::store::Link;
 use crate::{Binding, Tenant};
 use sha2::{Digest, Sha256};
@@ -40,7 +41,7 @@ fn record_beside(name: &str, parts: &[&str]) -> RecordId {
 /// From which a provider makes the id of a record that calsync creates: the installation, the tenant, the calendar, the CRM
 /// record, and how often it was made anew, because a deleted event keeps its id reserved. The calendar is part of it because
 /// guests' copies of an event tend to have its id: an appointment that stands in two calendars must not meet itself.
-pub fn remote_hash(
+fn remote_hash(
     installation: &InstallationId,
     tenant: &Tenant,
     calendar: &CalendarId,
@@ -55,6 +56,18 @@ pub fn remote_hash(
         record.as_str(),
         &if planted::on(Fault::IncarnationForgotten) { 0 } else { incarnation }.to_string(),
     ])
+}
+
+/// The id that calsync gives a record which it creates in the calendar, and so the proof that it did.
+pub fn created(
+    provider: &dyn Provider,
+    installation: &InstallationId,
+    binding: &Binding,
+    record: &RecordId,
+    incarnation: u32,
+) -> RemoteId {
+    let calendar = &binding.target.calendar;
+    provider.create_id(&remote_hash(installation, &binding.tenant, calendar, record, incarnation))
 }
 
 /// The CRM record for a remote record that is seen for the first time. Named by the calendar, not by the binding: bound again,

@@ -123,10 +123,7 @@ pub fn made_by_us(
         return None;
     }
     let of = ids::record_of(record.stamp.as_ref()?)?;
-    let id = |incarnation| {
-        let calendar = &binding.target.calendar;
-        provider.create_id(&ids::remote_hash(installation, &binding.tenant, calendar, &of, incarnation))
-    };
+    let id = |incarnation| ids::created(provider, installation, binding, &of, incarnation);
     let proven = |incarnation| planted::on(Fault::CopiedStampBelieved) || id(incarnation) == record.id;
     let incarnation = (0..INCARNATIONS_MAX).find(|incarnation| proven(*incarnation))?;
     Some(Link { incarnation, ..found(&record.id, of) })

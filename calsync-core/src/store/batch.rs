@@ -87,6 +87,11 @@ impl Batch {
         }
     }
 
+    /// A transaction that only tells of something.
+    pub fn telling(tenant: &Tenant, event: AuditEvent) -> Self {
+        Self { events: vec![event], ..Self::new(tenant.clone()) }
+    }
+
     /// An empty transaction of a binding, under a lease.
     pub fn of(binding: &Binding, lease: &Lease) -> Self {
         Self {

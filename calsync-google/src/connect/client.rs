@@ -138,10 +138,9 @@ impl Connections {
     pub async fn remove_client(&self, tenant: &Tenant) -> Result<()> {
         let taken = self.shared.vault.take(tenant, SealedKind::Client, NAME, None).await?;
         self.forget(tenant);
-        let Some(facts) = taken.map(|row| of_facts::<ClientFacts>(&row.facts)).transpose()? else {
-            return Ok(());
-        };
-        self.tell(tenant, Audited::CredentialChanged, &facts.client_id, json!({"removed": true})).await
+        let Some(row) = taken else { return Ok(()) };
+        let id = row.facts["client_id"].as_str().unwrap_or_default();
+        self.tell(tenant, Audited::CredentialChanged, id, json!({"removed": true})).await
     }
 
     /// Which version of a row is stored; it is not opened for that.

@@ -121,9 +121,8 @@ impl Connections {
         about: &str,
         facts: serde_json::Value,
     ) -> Result<()> {
-        let mut batch = Batch::new(tenant.clone());
-        batch.events.push(self.shared.event(what, about, facts));
-        self.shared.store.commit(batch).await.map(drop)
+        let event = self.shared.event(what, about, facts);
+        self.shared.store.commit(Batch::telling(tenant, event)).await.map(drop)
     }
 
     /// One account's grant.

@@ -400,9 +400,7 @@ impl<'a> Maker<'a> {
     /// The names of the appointment that was made last.
     fn one(&self) -> One {
         let record = RecordId::new(format!("{:032x}", u128::from(self.number) << 64 | u128::from(self.dice)));
-        let target = &self.binding.target;
-        let hash = ids::remote_hash(self.installation, &self.binding.tenant, &target.calendar, &record, 0);
-        let remote = self.provider.create_id(&hash);
+        let remote = ids::created(self.provider, self.installation, self.binding, &record, 0);
         One { record_root: record.clone(), record, remote, occurrence: None }
     }
 

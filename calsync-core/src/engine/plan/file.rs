@@ -6,7 +6,7 @@
 
 use super::kept::{Match, PlanRow, RowState};
 use super::{FORMAT, Plan};
-use crate::audit::{AuditEvent, Audited};
+use crate::audit::Audited;
 use crate::engine::Engine;
 use crate::engine::run::Pass;
 use crate::error::{Error, ErrorKind, Result};
@@ -58,10 +58,8 @@ impl Plan {
             binding: self.binding.clone(),
         };
         let engine = &self.engine;
-        let mut batch = Batch::new(engine.tenant.clone());
-        let event = AuditEvent::new(Audited::Exported, self.id.as_str(), engine.shared.clock.now());
-        batch.events.push(event.with(serde_json::json!({"binding": self.binding})));
-        engine.shared.store.commit(batch).await?;
+        let event = engine.event(Audited::Exported, &self.id, serde_json::json!({"binding": self.binding}));
+        engine.shared.store.commit(Batch::telling(&engine.tenant, event)).await?;
         line(&mut out, &head)?;
         let mut rows = self.rows();
         loop {

@@ -64,10 +64,8 @@ impl<'a> Planner<'a> {
             Some(link) => link.incarnation,
             None => 0,
         };
-        let binding = self.rules.binding;
-        let calendar = &binding.target.calendar;
-        let hash = ids::remote_hash(self.rules.installation, &binding.tenant, calendar, &record, incarnation);
-        let remote = self.rules.provider.create_id(&hash);
+        let (installation, binding) = (self.rules.installation, self.rules.binding);
+        let remote = ids::created(self.rules.provider, installation, binding, &record, incarnation);
         let key = RemoteKey::of(&remote, None);
         let link = Link {
             record: record.clone(),
